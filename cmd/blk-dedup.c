@@ -1,0 +1,507 @@
+/*
+ * blk-dedup - what deduplication saves, or would.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "dedup.h"
+#include "open.h"
+#include "when.h"
+
+#define SIZES_MAX 16
+#define TOP 20
+
+enum {
+	OPT_APPLY = CLI_LONG,
+	OPT_MAX_TIME,
+	OPT_ESTIMATE,
+	OPT_CHUNK_SIZE,
+	OPT_CHUNKS,
+};
+
+static const struct cli_option options[] = {
+	{ .id = OPT_APPLY,
+	    .name = "apply",
+	    .help = "cut anew what was stored without deduplication" },
+	{ .id = OPT_MAX_TIME,
+	    .name = "max-time",
+	    .arg = "DURATION",
+	    .help = "with --apply: end after this time" },
+	{ .id = OPT_ESTIMATE,
+	    .name = "estimate",
+	    .help = "say what storing the paths would take, without a store" },
+	{ .id = OPT_CHUNK_SIZE,
+	    .name = "chunk-size",
+	    .arg = "MIN:AVG:MAX",
+	    .help = "for these sizes; several are compared" },
+	{ .id = OPT_CHUNKS,
+	    .name = "chunks",
+	    .help = "print offset, length and id of each chunk of the files" },
+	{ .name = NULL },
+};
+
+static const struct cli_command blk_dedup = {
+	.name = "blk-dedup",
+	.usage = "[OPTION]...\n--apply [OPTION]...\n"
+	         "--estimate [OPTION]... PATH...\n"
+	         "--chunks [OPTION]... FILE...",
+	.about = "Say what deduplication saves, or would.",
+	.option = options,
+	.common = CLI_COMMON | CLI_DRY_RUN,
+};
+
+struct request {
+	bool apply, estimate, chunks;
+	int64_t max_time_ms;
+	struct chunker_sizes sizes[SIZES_MAX];
+	size_t count;
+};
+
+/* --- parsing --- */
+
+static void
+parse_sizes(struct cli *c, struct request *r, const char *arg)
+{
+	struct fault why = FAULT_NONE;
+
+	if (r->count == SIZES_MAX)
+		cli_usage(c, "--chunk-size: more than %d sizes", SIZES_MAX);
+	if (chunker_sizes_parse(arg, &r->sizes[r->count], &why) != BLK_OK ||
+	    chunker_sizes_check(&r->sizes[r->count], &why) != BLK_OK)
+		cli_usage(c, "--chunk-size: %s", why.text);
+	r->count++;
+}
+
+static void
+parse_time(struct cli *c, struct request *r, const char *arg)
+{
+	struct fault why = FAULT_NONE;
+	struct when_span span;
+
+	if (when_duration(arg, &span, &why) != BLK_OK)
+		cli_usage(c, "--max-time: %s", why.text);
+	r->max_time_ms =
+	    (span.seconds + (span.days + 30 * span.months) * 86400) * 1000;
+}
+
+static struct request
+parse(struct cli *c)
+{
+	struct request r = { .apply = false };
+	const char *arg;
+	int modes;
+
+	for (int id; (id = cli_next(c, &arg)) != 0;) {
+		r.apply = r.apply || id == OPT_APPLY;
+		r.estimate = r.estimate || id == OPT_ESTIMATE;
+		r.chunks = r.chunks || id == OPT_CHUNKS;
+		if (id == OPT_CHUNK_SIZE)
+			parse_sizes(c, &r, arg);
+		if (id == OPT_MAX_TIME)
+			parse_time(c, &r, arg);
+	}
+	modes = r.apply + r.estimate + r.chunks;
+	if (modes > 1)
+		cli_usage(c,
+		    "--apply, --estimate and --chunks exclude each "
+		    "other");
+	if (r.max_time_ms > 0 && !r.apply)
+		cli_usage(c, "--max-time goes with --apply");
+	if (r.count > 0 && !r.estimate && !r.chunks)
+		cli_usage(c, "--chunk-size goes with --estimate or --chunks");
+	if (r.count > 1 && r.chunks)
+		cli_usage(c, "--chunks takes one --chunk-size");
+	cli_operands(c, r.estimate || r.chunks ? 1 : 0,
+	    r.estimate || r.chunks ? CLI_ANY : 0);
+	if (r.count == 0)
+		r.sizes[r.count++] = chunker_default;
+	return r;
+}
+
+/* --- --chunks --- */
+
+static const struct output_field chunk_fields[] = {
+	{ .name = "offset" },
+	{ .name = "length" },
+	{ .name = "id" },
+	{ .name = NULL },
+};
+
+static enum blk_status
+print_chunk(void *arg, uint64_t offset, uint32_t length,
+    const struct digest *id, struct fault *why)
+{
+	struct output *out = arg;
+	char hex[DIGEST_HEX];
+
+	digest_hex(id, hex);
+	output_begin(out, "chunk");
+	output_u64(out, "offset", offset);
+	output_u64(out, "length", length);
+	output_string(out, "id", hex);
+	return output_end(out, why);
+}
+
+static enum blk_status
+chunks(struct cli *c, const struct request *r, int *code, struct fault *why)
+{
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	o.type = "chunk";
+	o.field = chunk_fields;
+	o.format = "%(offset) %(length) %(id)";
+	st = output_open(&o, &out, why);
+	for (char **p = c->operand; st == BLK_OK && *p != NULL; p++) {
+		struct fault bad = FAULT_NONE;
+		int fd = strcmp(*p, "-") == 0 ? STDIN_FILENO
+		                              : open(*p, O_RDONLY | O_CLOEXEC);
+
+		if (fd == -1)
+			fault_sys(&bad, "%s", *p);
+		if (fd == -1 ||
+		    dedup_chunks(
+		        fd, *p, &r->sizes[0], print_chunk, out, &bad) != BLK_OK)
+			*code = cli_error(c, EXIT_INCOMPLETE, "%s", bad.text);
+		if (fd > STDIN_FILENO)
+			close(fd);
+	}
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+/* --- --estimate --- */
+
+static const struct output_field estimate_fields[] = {
+	{ .name = "sizes", .title = "CHUNKS" },
+	{ .name = "bytes", .title = "BYTES", .right = true },
+	{ .name = "unique_bytes", .title = "UNIQUE", .right = true },
+	{ .name = "stored_bytes", .title = "STORED", .right = true },
+	{ .name = "index_bytes", .title = "INDEX", .right = true },
+	{ .name = "segments", .title = "SEGMENTS", .right = true },
+	{ .name = "unique_chunks", .title = "UNIQUE CHUNKS", .right = true },
+	{ .name = "files" },
+	{ .name = "dirs" },
+	{ .name = "chunks" },
+	{ .name = "sampled" },
+	{ .name = NULL },
+};
+
+struct estimating {
+	struct cli *c;
+	struct progress *progress;
+	bool incomplete;
+};
+
+static bool
+count_bytes(void *arg, uint64_t bytes)
+{
+	struct estimating *e = arg;
+
+	progress_bytes(e->progress, bytes);
+	return cli_stop_requested(NULL);
+}
+
+static void
+problem(void *arg, struct span path, const char *reason)
+{
+	struct estimating *e = arg;
+
+	e->incomplete = true;
+	cli_error(
+	    e->c, EXIT_INCOMPLETE, "%.*s: %s", (int)path.len, path.p, reason);
+}
+
+static enum blk_status
+print_estimate(
+    struct output *out, const struct dedup_estimate *e, struct fault *why)
+{
+	char sizes[64];
+
+	snprintf(sizes, sizeof(sizes), "%u:%u:%u", e->sizes.min,
+	    e->sizes.min + e->sizes.target, e->sizes.max);
+	output_begin(out, "estimate");
+	output_string(out, "sizes", sizes);
+	output_u64(out, "files", e->files);
+	output_u64(out, "dirs", e->dirs);
+	output_size(out, "bytes", e->bytes);
+	output_u64(out, "chunks", e->chunks);
+	output_u64(out, "unique_chunks", e->unique_chunks);
+	output_size(out, "unique_bytes", e->unique_bytes);
+	output_size(out, "stored_bytes", e->stored_bytes);
+	output_size(out, "index_bytes", e->index_bytes);
+	output_u64(out, "segments", e->segments);
+	output_bool(out, "sampled", e->sampled);
+	return output_end(out, why);
+}
+
+static enum blk_status
+estimate(struct cli *c, const struct request *r, int *code, struct fault *why)
+{
+	struct dedup_estimate e[SIZES_MAX] = { { .files = 0 } };
+	struct output_options oo = cli_output(c);
+	struct estimating x = { .c = c, .progress = cli_progress(c) };
+	const struct dedup_options o = {
+		.path = (const char *const *)c->operand,
+		.paths = (size_t)c->operands,
+		.jobs = c->common.jobs,
+		.max_memory = c->common.max_memory,
+		.stop = count_bytes,
+		.problem = problem,
+		.arg = &x,
+	};
+	struct output *out = NULL;
+	enum blk_status st;
+	bool sampled = false;
+
+	oo.type = "estimate";
+	oo.field = estimate_fields;
+	oo.columns = "sizes bytes unique_bytes stored_bytes index_bytes "
+	             "segments unique_chunks";
+	oo.titles = true;
+	for (size_t i = 0; i < r->count; i++)
+		e[i].sizes = r->sizes[i];
+	st = output_open(&oo, &out, why);
+	if (st == BLK_OK)
+		st = dedup_estimate(&o, e, r->count, why);
+	progress_stop();
+	if (st == BLK_ABSENT)
+		st = fault(why, BLK_FAILED, "%s: no such file or directory",
+		    c->operand[0]);
+	for (size_t i = 0; st == BLK_OK && i < r->count; i++) {
+		st = print_estimate(out, &e[i], why);
+		sampled = sampled || e[i].sampled;
+	}
+	if (sampled)
+		cli_note(c, 0,
+		    "figures are from a sample: all ids would take more than "
+		    "--max-memory");
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	if (x.incomplete)
+		*code = EXIT_INCOMPLETE;
+	return st;
+}
+
+/* --- the report --- */
+
+static const struct output_field report_fields[] = {
+	{ .name = "what" },
+	{ .name = "bytes", .right = true },
+	{ .name = NULL },
+};
+
+static const struct output_field duplicate_fields[] = {
+	{ .name = "saved", .title = "SAVED", .right = true },
+	{ .name = "size", .title = "SIZE", .right = true },
+	{ .name = "count", .title = "TIMES", .right = true },
+	{ .name = "id", .title = "ID" },
+	{ .name = "name", .title = "NAME" },
+	{ .name = "content_type", .title = "TYPE" },
+	{ .name = NULL },
+};
+
+struct named {
+	char name[256], type[256];
+};
+
+static enum blk_status
+first_name(void *arg, const struct catalog_version *v, struct fault *why)
+{
+	struct named *n = arg;
+
+	(void)why;
+	if (n->name[0] != '\0')
+		return BLK_OK;
+	snprintf(n->name, sizeof(n->name), "%s", v->v.name);
+	snprintf(n->type, sizeof(n->type), "%s", v->v.type);
+	return BLK_OK;
+}
+
+static enum blk_status
+print_duplicate(struct output *out, struct store *s,
+    const struct dedup_duplicate *d, struct fault *why)
+{
+	const struct catalog_query q = { .content = &d->id, .named = true };
+	struct catalog *c = store_catalog(s);
+	struct named n = { .name = "" };
+	char hex[DIGEST_HEX];
+	enum blk_status st;
+
+	st = c->type->version_each(c, &q, first_name, &n, why);
+	if (st != BLK_OK)
+		return st;
+	digest_hex(&d->id, hex);
+	output_begin(out, "duplicate");
+	output_size(out, "saved", (d->count - 1) * d->size);
+	output_size(out, "size", d->size);
+	output_u64(out, "count", d->count);
+	output_string(out, "id", hex);
+	output_bytes(out, "name", n.name, strlen(n.name));
+	output_bytes(out, "content_type", n.type, strlen(n.type));
+	return output_end(out, why);
+}
+
+static enum blk_status
+print_duplicates(struct cli *c, struct store *s, const struct dedup_report *r,
+    struct fault *why)
+{
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	o.type = "duplicate";
+	o.field = duplicate_fields;
+	o.columns = "saved size count id name content_type";
+	o.titles = true;
+	st = output_open(&o, &out, why);
+	for (size_t i = 0; st == BLK_OK && i < r->tops; i++)
+		st = print_duplicate(out, s, &r->top[i], why);
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+static enum blk_status
+print_line(
+    struct output *out, const char *what, uint64_t bytes, struct fault *why)
+{
+	output_begin(out, "space");
+	output_string(out, "what", what);
+	output_size(out, "bytes", bytes);
+	return output_end(out, why);
+}
+
+static enum blk_status
+print_report(struct cli *c, const struct dedup_report *r, struct fault *why)
+{
+	const struct {
+		const char *what;
+		uint64_t bytes;
+	} line[] = {
+		{ "referred to", r->logical },
+		{ "each content once", r->whole },
+		{ "each chunk once", r->chunked },
+		{ "lists, trees and records", r->structure },
+		{ "stored", r->stored },
+		{ "not yet cut by content", r->uncut },
+	};
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	o.type = "space";
+	o.field = report_fields;
+	o.columns = "what bytes";
+	st = output_open(&o, &out, why);
+	for (size_t i = 0; st == BLK_OK && i < sizeof(line) / sizeof(line[0]);
+	     i++)
+		st = print_line(out, line[i].what, line[i].bytes, why);
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+static enum blk_status
+report(struct cli *c, struct opened *o, struct fault *why)
+{
+	struct dedup_report r = { .top = NULL };
+	enum blk_status st = open_store(c, false, NULL, o, why);
+
+	if (st == BLK_OK)
+		st = dedup_look(o->store, TOP, &r, why);
+	if (st == BLK_OK)
+		st = print_report(c, &r, why);
+	if (st == BLK_OK)
+		st = print_duplicates(c, o->store, &r, why);
+	dedup_report_release(&r);
+	return st;
+}
+
+/* --- --apply --- */
+
+static enum blk_status
+print_applied(struct cli *c, const struct dedup_applied *a, struct fault *why)
+{
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	if (!c->common.json) {
+		cli_note(c, 0,
+		    "%s %ju objects of %ju bytes anew; stored bytes %ju, "
+		    "before %ju%s",
+		    c->common.dry_run ? "would cut" : "cut",
+		    (uintmax_t)a->objects, (uintmax_t)a->bytes,
+		    (uintmax_t)a->stored_then, (uintmax_t)a->stored,
+		    a->unfinished ? "; run again for the rest" : "");
+		return BLK_OK;
+	}
+	o.type = "none";
+	o.field = report_fields;
+	o.columns = "what";
+	st = output_open(&o, &out, why);
+	if (st == BLK_OK) {
+		output_begin(out, "summary");
+		output_u64(out, "objects", a->objects);
+		output_u64(out, "bytes", a->bytes);
+		output_u64(out, "live_before", a->before);
+		output_u64(out, "live_after", a->after);
+		output_u64(out, "stored_before", a->stored);
+		output_u64(out, "stored_after", a->stored_then);
+		output_bool(out, "unfinished", a->unfinished);
+		st = output_end(out, why);
+	}
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+static enum blk_status
+apply(
+    struct cli *c, const struct request *r, struct opened *o, struct fault *why)
+{
+	struct dedup_applied a = { .objects = 0 };
+	enum blk_status st = open_store(c, false, NULL, o, why);
+
+	if (st == BLK_OK)
+		st = dedup_apply(o->store, r->max_time_ms, c->common.max_memory,
+		    c->common.dry_run, cli_stop_requested, NULL, &a, why);
+	return st == BLK_OK ? print_applied(c, &a, why) : st;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct fault why = FAULT_NONE;
+	struct opened o = { .store = NULL };
+	struct request r;
+	enum blk_status st;
+	struct cli c;
+	int code = EXIT_DONE;
+
+	cli_begin(&c, &blk_dedup, argc, argv);
+	r = parse(&c);
+	cli_catch_stop();
+	if (r.chunks)
+		st = chunks(&c, &r, &code, &why);
+	else if (r.estimate)
+		st = estimate(&c, &r, &code, &why);
+	else if (r.apply)
+		st = apply(&c, &r, &o, &why);
+	else
+		st = report(&c, &o, &why);
+	open_close(&o);
+	return cli_end(&c, st == BLK_OK ? code : cli_fail(&c, st, &why));
+}

@@ -1,0 +1,121 @@
+/*
+ * Bytes from a descriptor into the store.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "input.h"
+#include "put.h"
+
+/* read(2), which a signal that asks for the end interrupts. */
+static enum blk_status
+read_some(int fd, const char *name, char *buf, size_t len, size_t *got,
+    struct fault *why)
+{
+	ssize_t n;
+
+	*got = 0;
+	do
+		n = read(fd, buf, len);
+	while (n < 0 && errno == EINTR && !cli_stop_requested(NULL));
+	if (n < 0)
+		return fault_sys(why, "%s", name);
+	*got = (size_t)n;
+	return BLK_OK;
+}
+
+/* --tee passes on what came as soon as it came. */
+static enum blk_status
+pass_on(const struct put *p, const char *data, size_t len, struct fault *why)
+{
+	if (!p->r->tee)
+		return BLK_OK;
+	if (fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0)
+		return fault_sys(why, "standard output");
+	return BLK_OK;
+}
+
+/* Fill p->block, but at the end of the source. */
+static enum blk_status
+fill(struct put *p, int fd, const char *name, size_t *len, bool *readable,
+    struct fault *why)
+{
+	size_t got = 1;
+	enum blk_status st = BLK_OK;
+
+	*len = 0;
+	while (st == BLK_OK && got > 0 && *len < PUT_BLOCK) {
+		if (cli_stop_requested(NULL))
+			return fault(why, BLK_FAILED, "interrupted");
+		st = read_some(
+		    fd, name, p->block + *len, PUT_BLOCK - *len, &got, why);
+		*readable = st == BLK_OK;
+		if (st == BLK_OK && got > 0)
+			st = pass_on(p, p->block + *len, got, why);
+		*len += got;
+	}
+	progress_bytes(p->progress, *len);
+	return st;
+}
+
+static enum blk_status
+begin(struct put *p, struct fault *why)
+{
+	return p->w != NULL ? lane_begin(p->lane, why)
+	                    : hasher_begin(p->hash, why);
+}
+
+static enum blk_status
+add(struct put *p, size_t len, struct fault *why)
+{
+	return p->w != NULL ? lane_add(p->lane, p->block, len, why)
+	                    : hasher_add(p->hash, p->block, len, why);
+}
+
+static enum blk_status
+end(struct put *p, struct digest *id, uint64_t *size, struct fault *why)
+{
+	return p->w != NULL ? lane_end(p->lane, id, size, why)
+	                    : hasher_end(p->hash, id, why);
+}
+
+/* More than a block: as a stream, of which the first block is there. */
+static enum blk_status
+stream(struct put *p, int fd, const char *name, struct digest *id,
+    uint64_t *size, bool *readable, struct fault *why)
+{
+	size_t len = PUT_BLOCK;
+	enum blk_status st = begin(p, why);
+
+	*size = 0;
+	while (st == BLK_OK && len > 0) {
+		st = add(p, len, why);
+		*size += len;
+		if (len < PUT_BLOCK) /* only the last one is short */
+			break;
+		if (st == BLK_OK)
+			st = fill(p, fd, name, &len, readable, why);
+	}
+	return st == BLK_OK ? end(p, id, size, why) : st;
+}
+
+enum blk_status
+put_source(struct put *p, int fd, const char *name, struct digest *id,
+    uint64_t *size, bool *readable, struct fault *why)
+{
+	enum blk_status st;
+	size_t len;
+
+	*readable = true;
+	/* fewer, larger reads from pipes; no harm where it cannot be */
+	(void)fcntl(fd, F_SETPIPE_SZ, (int)PUT_BLOCK);
+	st = fill(p, fd, name, &len, readable, why);
+	if (st != BLK_OK)
+		return st;
+	if (len == PUT_BLOCK)
+		return stream(p, fd, name, id, size, readable, why);
+	*size = len;
+	return p->w != NULL ? lane_put(p->lane, p->block, len, id, why)
+	                    : hasher_of(p->hash, p->block, len, id, why);
+}

@@ -1,0 +1,191 @@
+/*
+ * Files into the store: errors of the source end a file, never the run.
+ */
+#include "backup-private.h"
+#include "file.h"
+
+/* Zeros for the holes of a file, which may be longer than anybody waits. */
+static enum blk_status
+add_hole(struct worker *w, uint64_t len, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	memset(w->buf, 0, READ_SIZE);
+	while (st == BLK_OK && len > 0) {
+		size_t n = len < READ_SIZE ? (size_t)len : READ_SIZE;
+
+		if (backup_stopped(w->b))
+			return fault(why, BLK_BUSY, "stopped");
+		st = lane_add(w->lane, w->buf, n, why);
+		len -= n;
+	}
+	return st;
+}
+
+/* What reading one file came to: errors of the source are not ours. */
+struct reading {
+	int fd;
+	uint64_t size;
+	bool source_failed;
+	struct fault reason;
+};
+
+/* Data from start to end, or to where the file ends first. */
+static enum blk_status
+add_extent(struct worker *w, struct reading *r, uint64_t start, uint64_t end,
+    struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	while (st == BLK_OK && start < end) {
+		uint64_t left = end - start;
+		size_t n = left < READ_SIZE ? (size_t)left : READ_SIZE, got;
+
+		if (backup_stopped(w->b))
+			return fault(why, BLK_BUSY, "stopped");
+		if (file_pread(r->fd, w->buf, n, start, &got, "file",
+		        &r->reason) != BLK_OK) {
+			r->source_failed = true;
+			return BLK_OK;
+		}
+		if (got == 0)
+			break;
+		st = lane_add(w->lane, w->buf, got, why);
+		backup_count(&w->b->t->bytes_read, got);
+		start += got;
+		r->size = start;
+	}
+	return st;
+}
+
+/* The hole that a file ends in: only as far as it still goes. */
+static enum blk_status
+add_last_hole(struct worker *w, struct reading *r, uint64_t at, uint64_t end,
+    struct fault *why)
+{
+	uint64_t size = scan_file_size(r->fd);
+	enum blk_status st = BLK_OK;
+
+	if (size < end)
+		end = size;
+	if (end > at)
+		st = add_hole(w, end - at, why);
+	r->size = end > at ? end : at;
+	return st;
+}
+
+/*
+ * As much as it was when it was looked at: of a file that grows faster than it
+ * is read the end never comes.
+ */
+static enum blk_status
+read_long(struct worker *w, struct scan_entry *e, struct reading *r,
+    uint64_t size, struct fault *why)
+{
+	enum blk_status st = lane_begin(w->lane, why);
+	uint64_t at = 0, start, end;
+
+	r->size = 0;
+	while (st == BLK_OK && !r->source_failed && at < size) {
+		enum blk_status found =
+		    scan_file_extent(r->fd, at, &start, &end, why);
+
+		if (found == BLK_ABSENT || (found == BLK_OK && start >= size)) {
+			st = add_last_hole(w, r, at, size, why);
+			break;
+		}
+		if (found != BLK_OK) {
+			r->source_failed = true;
+			r->reason = *why;
+			return BLK_OK;
+		}
+		if (end > size)
+			end = size;
+		if (start > at)
+			st = add_hole(w, start - at, why);
+		r->size = start;
+		if (st == BLK_OK)
+			st = add_extent(w, r, start, end, why);
+		if (r->size < end)
+			break; /* it shrank */
+		at = end;
+	}
+	if (st == BLK_OK && !r->source_failed)
+		st = lane_end(w->lane, &e->id, &r->size, why);
+	return st;
+}
+
+static enum blk_status
+read_once(struct worker *w, struct scan_entry *e, struct reading *r,
+    struct fault *why)
+{
+	uint64_t size;
+	size_t got;
+
+	r->source_failed = false;
+	if (e->stat.size > READ_SIZE)
+		return read_long(w, e, r, e->stat.size, why);
+	if (file_pread(r->fd, w->buf, READ_SIZE + 1, 0, &got, "file",
+	        &r->reason) != BLK_OK) {
+		r->source_failed = true;
+		return BLK_OK;
+	}
+	if (got > READ_SIZE) { /* it grew; or is one of those without a size */
+		size = scan_file_size(r->fd);
+		return read_long(
+		    w, e, r, size > READ_SIZE ? size : UINT64_MAX, why);
+	}
+	backup_count(&w->b->t->bytes_read, got);
+	r->size = got;
+	return lane_put(w->lane, w->buf, got, &e->id, why);
+}
+
+/* Read a file; once more when it changed meanwhile. */
+static enum blk_status
+read_file(struct worker *w, struct scan_dir *d, struct scan_entry *e,
+    struct fault *why)
+{
+	struct reading r = { .fd = -1, .reason = FAULT_NONE };
+	enum blk_status st = BLK_OK;
+	bool stable = false;
+
+	for (int i = 0; st == BLK_OK && i < 2 && !stable; i++) {
+		file_close(r.fd);
+		r.fd = -1;
+		st = scan_file_open(d, e, &r.fd, why);
+		if (st == BLK_ABSENT)
+			return BLK_OK; /* reported; goes on */
+		if (st == BLK_OK)
+			st = read_once(w, e, &r, why);
+		if (st == BLK_OK && r.source_failed)
+			break;
+		stable = st == BLK_OK && !scan_file_changed(e, r.fd);
+	}
+	file_close(r.fd);
+	if (st != BLK_OK)
+		return st;
+	backup_count(&w->b->t->files_read, 1);
+	if (r.source_failed)
+		return scan_file_fail(d, e, &r.reason, why);
+	return scan_file_done(d, e, r.size, stable, why);
+}
+
+enum blk_status
+backup_read_dir(struct worker *w, struct scan_dir *d, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < d->entries; i++) {
+		struct scan_entry *e = &d->entry[i];
+
+		if (e->type != TREE_FILE || e->state != SCAN_NEW)
+			continue;
+		if (w->b->o->dry_run) { /* it would be read */
+			st = scan_file_done(d, e, e->stat.size, true, why);
+			continue;
+		}
+		st = backup_stopped(w->b) ? fault(why, BLK_BUSY, "stopped")
+		                          : read_file(w, d, e, why);
+	}
+	return st;
+}

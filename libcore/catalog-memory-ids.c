@@ -1,0 +1,403 @@
+/*
+ * Segments, copies of objects and their counts.
+ */
+#include "catalog-memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+static size_t
+slot_of(const struct memory *m, const struct digest *id)
+{
+	size_t i = (size_t)get_le64(id->byte) & (m->slots - 1);
+
+	while (m->slot[i].used && !digest_equal(&m->slot[i].id, id))
+		i = (i + 1) & (m->slots - 1);
+	return i;
+}
+
+static struct entry *
+entry_find(const struct memory *m, const struct digest *id)
+{
+	struct entry *e;
+
+	if (m->slots == 0)
+		return NULL;
+	e = &m->slot[slot_of(m, id)];
+	return e->used ? e : NULL;
+}
+
+static enum blk_status
+slots_grow(struct memory *m, struct fault *why)
+{
+	struct entry *old = m->slot;
+	size_t n = m->slots;
+
+	m->slots = n == 0 ? 64 : 2 * n;
+	m->slot = calloc(m->slots, sizeof(*m->slot));
+	if (m->slot == NULL) {
+		m->slot = old;
+		m->slots = n;
+		return fault_nomem(why);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (old[i].used)
+			m->slot[slot_of(m, &old[i].id)] = old[i];
+	free(old);
+	return BLK_OK;
+}
+
+static enum blk_status
+entry_make(struct memory *m, const struct digest *id, struct entry **out,
+    struct fault *why)
+{
+	enum blk_status st;
+	struct entry *e;
+
+	if (m->used >= m->slots / 2) {
+		st = slots_grow(m, why);
+		if (st != BLK_OK)
+			return st;
+	}
+	e = &m->slot[slot_of(m, id)];
+	if (!e->used) {
+		e->used = true;
+		e->id = *id;
+		m->used++;
+	}
+	*out = e;
+	return BLK_OK;
+}
+
+/* --- segments --- */
+
+/* The index of the first row whose seq is not below seq. */
+static size_t
+segment_bound(const struct memory *m, uint64_t seq)
+{
+	size_t lo = 0, hi = m->segments;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->segment[mid].seq < seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct catalog_segment *
+memory_segment_at(const struct memory *m, uint64_t seq)
+{
+	size_t i = segment_bound(m, seq);
+
+	return i < m->segments && m->segment[i].seq == seq ? &m->segment[i]
+	                                                   : NULL;
+}
+
+enum blk_status
+memory_segment_add(
+    struct catalog *c, const struct catalog_segment *s, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+	enum blk_status st;
+
+	st = array_grow((void **)&m->segment, m->segments, &m->segments_cap,
+	    sizeof(*m->segment), why);
+	if (st != BLK_OK)
+		return st;
+	m->segment[m->segments++] = *s;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_update(
+    struct catalog *c, const struct catalog_segment *s, struct fault *why)
+{
+	struct catalog_segment *row = memory_segment_at(memory_of(c), s->seq);
+
+	if (row == NULL)
+		return fault(why, BLK_FAILED, "no segment row");
+	row->live = s->live;
+	row->plain = s->plain;
+	row->objects = s->objects;
+	row->reason = s->reason;
+	row->condemned = s->condemned;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_live(
+    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why)
+{
+	struct catalog_segment *row = memory_segment_at(memory_of(c), seq);
+
+	(void)why;
+	if (row != NULL)
+		row->live += (uint64_t)delta;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_drop(struct catalog *c, uint64_t seq, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+	size_t at = segment_bound(m, seq);
+
+	(void)why;
+	if (at == m->segments || m->segment[at].seq != seq)
+		return BLK_OK;
+	for (size_t i = 0; i < m->slots; i++) {
+		struct entry *e = &m->slot[i];
+		uint32_t kept = 0;
+
+		for (uint32_t k = 0; e->used && k < e->copies; k++)
+			if (e->copy[k].seq != seq)
+				e->copy[kept++] = e->copy[k];
+		if (e->used)
+			e->copies = kept;
+	}
+	memmove(m->segment + at, m->segment + at + 1,
+	    (m->segments - at - 1) * sizeof(*m->segment));
+	m->segments--;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_get(struct catalog *c, uint64_t seq, struct catalog_segment *s,
+    struct fault *why)
+{
+	const struct catalog_segment *row =
+	    memory_segment_at(memory_of(c), seq);
+
+	(void)why;
+	if (row == NULL)
+		return BLK_ABSENT;
+	*s = *row;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_find(struct catalog *c, const struct digest *id,
+    struct catalog_segment *s, struct fault *why)
+{
+	const struct memory *m = memory_of(c);
+
+	(void)why;
+	for (size_t i = m->segments; i-- > 0;)
+		if (digest_equal(&m->segment[i].id, id)) {
+			*s = m->segment[i];
+			return BLK_OK;
+		}
+	return BLK_ABSENT;
+}
+
+enum blk_status
+memory_segment_next(struct catalog *c, uint64_t after,
+    struct catalog_segment *s, struct fault *why)
+{
+	const struct memory *m = memory_of(c);
+	size_t i = segment_bound(m, after + 1);
+
+	(void)why;
+	if (i == m->segments)
+		return BLK_ABSENT;
+	*s = m->segment[i];
+	return BLK_OK;
+}
+
+enum blk_status
+memory_segment_last(struct catalog *c, uint64_t *seq, struct fault *why)
+{
+	const struct memory *m = memory_of(c);
+
+	(void)why;
+	*seq = m->segments == 0 ? 0 : m->segment[m->segments - 1].seq;
+	return BLK_OK;
+}
+
+/* --- copies and counts --- */
+
+static enum blk_status
+copy_add(struct memory *m, const struct segment_object *o,
+    const struct catalog_copy *copy, struct fault *why)
+{
+	enum blk_status st;
+	struct entry *e;
+	size_t cap;
+
+	st = entry_make(m, &o->id, &e, why);
+	if (st != BLK_OK)
+		return st;
+	for (uint32_t i = 0; i < e->copies; i++)
+		if (e->copy[i].seq == copy->seq &&
+		    e->copy[i].kind == copy->kind)
+			return BLK_OK;
+	cap = e->cap;
+	st = array_grow(
+	    (void **)&e->copy, e->copies, &cap, sizeof(*e->copy), why);
+	if (st != BLK_OK)
+		return st;
+	e->cap = (uint32_t)cap;
+	e->copy[e->copies++] = *copy;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_copies_add(struct catalog *c, uint64_t seq,
+    const struct segment_table *t, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (uint32_t i = 0; st == BLK_OK && i < t->objects; i++) {
+		const struct segment_object *o = &t->object[i];
+
+		if (o->kind != KIND_RECORD)
+			st = copy_add(memory_of(c), o,
+			    &(struct catalog_copy){
+			        seq, i, o->length, o->kind },
+			    why);
+	}
+	return st;
+}
+
+void
+memory_facts_of(const struct memory *m, const struct digest *id, bool condemned,
+    struct catalog_facts *f)
+{
+	const struct entry *e = entry_find(m, id);
+
+	memset(f, 0, sizeof(*f));
+	if (e == NULL)
+		return;
+	memcpy(f->count, e->count, sizeof(f->count));
+	for (int c = 0; c < CLASSES; c++)
+		f->lost[c] = (e->lost >> c & 1) != 0;
+	for (uint32_t i = 0; i < e->copies; i++) {
+		const struct catalog_segment *s =
+		    memory_segment_at(m, e->copy[i].seq);
+
+		if (s != NULL && (condemned || s->condemned == 0))
+			catalog_facts_add(f, &e->copy[i]);
+	}
+}
+
+enum blk_status
+memory_facts(struct catalog *c, const struct digest *id,
+    struct catalog_facts *f, struct fault *why)
+{
+	(void)why;
+	memory_facts_of(memory_of(c), id, false, f);
+	return BLK_OK;
+}
+
+enum blk_status
+memory_copies_all(struct catalog *c, const struct digest *id,
+    struct catalog_facts *f, struct fault *why)
+{
+	(void)why;
+	memory_facts_of(memory_of(c), id, true, f);
+	return BLK_OK;
+}
+
+enum blk_status
+memory_facts_many(struct catalog *c, const struct digest *id, size_t n,
+    struct catalog_facts *f, struct fault *why)
+{
+	(void)why;
+	for (size_t i = 0; i < n; i++)
+		memory_facts_of(memory_of(c), &id[i], false, &f[i]);
+	return BLK_OK;
+}
+
+enum blk_status
+memory_count_set(struct catalog *c, const struct digest *id, enum class class,
+    uint64_t count, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+	enum blk_status st;
+	struct entry *e;
+
+	st = entry_make(m, id, &e, why);
+	if (st != BLK_OK)
+		return st;
+	m->counted += (uint64_t)(count > 0) - (uint64_t)(e->count[class] > 0);
+	e->count[class] = count;
+	return BLK_OK;
+}
+
+enum blk_status
+memory_counts_clear(struct catalog *c, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+
+	(void)why;
+	for (size_t i = 0; i < m->slots; i++)
+		memset(m->slot[i].count, 0, sizeof(m->slot[i].count));
+	for (size_t i = 0; i < m->segments; i++)
+		m->segment[i].live = 0;
+	m->counted = 0;
+	return BLK_OK;
+}
+
+bool
+memory_counts_empty(struct catalog *c)
+{
+	return memory_of(c)->counted == 0 && !memory_of(c)->any_lost;
+}
+
+enum blk_status
+memory_lost_set(struct catalog *c, const struct digest *id, enum class class,
+    bool lost, struct fault *why)
+{
+	enum blk_status st;
+	struct entry *e;
+
+	st = entry_make(memory_of(c), id, &e, why);
+	if (st != BLK_OK)
+		return st;
+	memory_of(c)->any_lost = memory_of(c)->any_lost || lost;
+	e->lost =
+	    (uint8_t)(lost ? e->lost | 1u << class : e->lost & ~(1u << class));
+	return BLK_OK;
+}
+
+int
+memory_entry_order(const void *a, const void *b)
+{
+	return digest_compare(
+	    &(*(struct entry *const *)a)->id, &(*(struct entry *const *)b)->id);
+}
+
+enum blk_status
+memory_lost_each(struct catalog *c,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        enum class class, struct fault *why),
+    void *arg, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+	struct entry **list = NULL;
+	enum blk_status st = BLK_OK;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; st == BLK_OK && i < m->slots; i++) {
+		if (!m->slot[i].used || m->slot[i].lost == 0)
+			continue;
+		st = array_grow((void **)&list, n, &cap, sizeof(*list), why);
+		if (st == BLK_OK)
+			list[n++] = &m->slot[i];
+	}
+	if (n > 0)
+		qsort(list, n, sizeof(*list), memory_entry_order);
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		for (int k = 0; st == BLK_OK && k < CLASSES; k++)
+			if ((list[i]->lost >> k & 1) != 0)
+				st = visit(
+				    arg, &list[i]->id, (enum class)k, why);
+	free(list);
+	return st;
+}

@@ -1,0 +1,133 @@
+#include "catalog.h"
+
+#include <string.h>
+
+const char *
+reason_name(enum condemned_reason r)
+{
+	static const char *const name[] = { "live", "collected", "orphan",
+		"damaged" };
+
+	return (unsigned)r < 4 ? name[r] : "?";
+}
+
+void
+catalog_close(struct catalog *c)
+{
+	if (c != NULL)
+		c->type->close(c);
+}
+
+enum blk_status
+catalog_is_whole(struct catalog *c, bool *whole, struct fault *why)
+{
+	struct catalog_head h;
+	enum blk_status st = c->type->head_get(c, &h, why);
+
+	*whole = st == BLK_OK && !c->cut && !h.partial;
+	return st;
+}
+
+void
+catalog_hold(struct catalog *c)
+{
+	if (c->type->hold != NULL)
+		c->type->hold(c);
+}
+
+void
+catalog_release(struct catalog *c)
+{
+	if (c->type->release != NULL)
+		c->type->release(c);
+}
+
+static bool
+stands_before(const struct catalog_copy *a, const struct catalog_copy *b)
+{
+	if (a->seq != b->seq)
+		return a->seq > b->seq;
+	return a->ordinal < b->ordinal;
+}
+
+/* Put copy into its place among n; there is room for one more. */
+static void
+insert(struct catalog_copy *list, size_t n, const struct catalog_copy *copy)
+{
+	size_t at = n;
+
+	while (at > 0 && !stands_before(&list[at - 1], copy))
+		at--;
+	memmove(list + at + 1, list + at, (n - at) * sizeof(list[0]));
+	list[at] = *copy;
+}
+
+/* The last of n whose kind stands before it, too: it can be left out. */
+static size_t
+last_of_two(const struct catalog_copy *list, size_t n)
+{
+	for (size_t i = n; i-- > 0;)
+		for (size_t k = 0; k < i; k++)
+			if (list[k].kind == list[i].kind)
+				return i;
+	return n - 1;
+}
+
+void
+catalog_facts_add(struct catalog_facts *f, const struct catalog_copy *copy)
+{
+	struct catalog_copy all[CATALOG_COPIES + 1];
+	size_t out;
+
+	if (f->copies < CATALOG_COPIES) {
+		insert(f->copy, f->copies++, copy);
+		return;
+	}
+	memcpy(all, f->copy, sizeof(f->copy));
+	insert(all, CATALOG_COPIES, copy);
+	out = last_of_two(all, CATALOG_COPIES + 1);
+	memmove(
+	    all + out, all + out + 1, (CATALOG_COPIES - out) * sizeof(all[0]));
+	memcpy(f->copy, all, sizeof(f->copy));
+}
+
+/*
+ * Bytes come before a list of them: who finds the bytes of an object need
+ * not know whether a list stands beside them and has lost a chunk.
+ */
+const struct catalog_copy *
+catalog_winner(const struct catalog_facts *f, enum class class)
+{
+	const struct catalog_copy *list = NULL;
+
+	for (size_t i = 0; i < f->copies; i++) {
+		const struct catalog_copy *copy = &f->copy[i];
+
+		if (!class_takes(class, (enum kind)copy->kind))
+			continue;
+		if (copy->kind != KIND_LIST)
+			return copy;
+		if (list == NULL)
+			list = copy;
+	}
+	return list;
+}
+
+size_t
+catalog_live(
+    const struct catalog_facts *f, const struct catalog_copy *live[static 2])
+{
+	size_t n = 0;
+
+	for (int c = 0; c < CLASSES; c++) {
+		const struct catalog_copy *w;
+
+		if (f->count[c] == 0)
+			continue;
+		w = catalog_winner(f, (enum class)c);
+		if (w == NULL || (n > 0 && live[0] == w) || n == 2)
+			continue;
+		live[n++] = w;
+	}
+	return n;
+}

@@ -1,0 +1,335 @@
+/*
+ * The chain of commits, the checkpoints, and the tables of live segments.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check-private.h"
+#include "log.h"
+
+/* --- config --- */
+
+static enum blk_status
+check_config(struct check *c, struct fault *why)
+{
+	struct store_config found;
+	enum blk_status st;
+	void *text = NULL;
+	size_t len;
+
+	st = backend_get_all(
+	    store_backend(c->s), "config", 65536, &text, &len, why);
+	if (st == BLK_OK)
+		st = config_parse(span_of(text, len), &found, why);
+	free(text);
+	if (st == BLK_OK &&
+	    memcmp(found.store, store_config(c->s)->store, 16) != 0)
+		st = fault(why, BLK_CORRUPT, "it names another store");
+	return check_judge(c, st, CHECK_CONFIG, "config", why);
+}
+
+/* --- commits --- */
+
+struct chain {
+	uint64_t second;      /* number of the second newest checkpoint */
+	struct digest before; /* hash of the commit before */
+	bool whole;           /* no gap lies between it and this one */
+};
+
+/*
+ * Below the second newest checkpoint log files may be folded, and what stands
+ * there need not be the commit that did: one that was frozen while others
+ * went on and folded publishes on a key that was free again, and says that
+ * the outcome is unknown.  What is a segment that is known is on the chain.
+ */
+static enum blk_status
+is_stray(struct check *c, const struct chain *h, const struct commit *k,
+    bool *stray, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+	struct catalog_segment seg;
+	enum blk_status st;
+
+	*stray = false;
+	if (k->number >= h->second)
+		return BLK_OK;
+	st = cat->type->segment_find(cat, &k->hash, &seg, why);
+	*stray = st == BLK_ABSENT;
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+/*
+ * Was the damage of a file below the second newest checkpoint repaired, so
+ * that nothing needs it?
+ */
+static enum blk_status
+is_answered(struct check *c, const struct chain *h, uint64_t number,
+    bool *answered, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+	struct catalog_segment seg = { .seq = 0 };
+	enum blk_status st = BLK_OK;
+
+	*answered = false;
+	while (number < h->second && !*answered && st == BLK_OK) {
+		st = cat->type->segment_next(cat, seg.seq, &seg, why);
+		*answered = st == BLK_OK && seg.in_log &&
+		    seg.commit == number && seg.condemned != 0 &&
+		    seg.reason == REASON_DAMAGED;
+	}
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+static enum blk_status
+follow_on(
+    struct check *c, struct chain *h, const struct commit *k, struct fault *why)
+{
+	bool follows = !h->whole || digest_equal(&k->previous, &h->before);
+	enum blk_status st;
+	bool stray;
+
+	st = is_stray(c, h, k, &stray, why);
+	h->whole = st == BLK_OK && !stray;
+	h->before = k->hash;
+	c->r->commits++;
+	if (st == BLK_OK && !stray && !follows)
+		st = fault(
+		    why, BLK_CORRUPT, "it does not follow on the one before");
+	return st;
+}
+
+static enum blk_status
+check_commit(
+    struct check *c, struct chain *h, uint64_t number, struct fault *why)
+{
+	struct backend *b = store_backend(c->s);
+	struct commit k = COMMIT_NONE;
+	char key[LOG_KEY_MAX];
+	struct fault other = FAULT_NONE;
+	enum blk_status st, asked;
+	bool answered = false;
+	uint64_t newest;
+
+	log_key(number, key);
+	st = log_read(b, number, store_config(c->s)->store, &k, why);
+	if (st == BLK_OK)
+		st = follow_on(c, h, &k, why);
+	else
+		h->whole = false;
+	if (st == BLK_ABSENT && number >= h->second) { /* folded just now? */
+		st = checkpoint_newest(b, &newest, &h->second, why);
+		st = st == BLK_OK ? BLK_ABSENT : st;
+	}
+	if (st == BLK_ABSENT && number < h->second)
+		st = BLK_OK;
+	commit_release(&k);
+	if (st == BLK_CORRUPT) {
+		asked = is_answered(c, h, number, &answered, &other);
+		if (asked != BLK_OK)
+			*why = other;
+		if (asked != BLK_OK || answered)
+			return asked;
+	}
+	return check_judge(c, st, CHECK_COMMIT, key, why);
+}
+
+static enum blk_status
+check_head(struct check *c, const struct catalog_head *h, const struct chain *l)
+{
+	char key[LOG_KEY_MAX];
+
+	log_key(h->number, key);
+	if (l->whole && !digest_equal(&l->before, &h->hash))
+		check_say(c, CHECK_COMMIT, key, NULL,
+		    "the index has applied another one");
+	return BLK_OK;
+}
+
+/* A commit behind the head that was not applied is one that does not fit. */
+static enum blk_status
+check_behind(struct check *c, uint64_t number, struct fault *why)
+{
+	struct backend_stat bs;
+	char key[LOG_KEY_MAX];
+	enum blk_status st;
+
+	log_key(number, key);
+	st = backend_stat(store_backend(c->s), key, &bs, why);
+	if (st == BLK_OK)
+		st = store_sync(c->s, why);
+	else
+		return st == BLK_ABSENT ? BLK_OK : st;
+	if (st == BLK_OK) {
+		struct catalog_head h;
+		struct catalog *cat = store_catalog(c->s);
+
+		st = cat->type->head_get(cat, &h, why);
+		if (st == BLK_OK && h.number < number)
+			check_say(
+			    c, CHECK_COMMIT, key, NULL, "it cannot be applied");
+	}
+	return st;
+}
+
+static enum blk_status
+check_commits(struct check *c, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+	struct chain l = { .whole = false };
+	struct catalog_head h;
+	enum blk_status st;
+	uint64_t newest;
+
+	st = checkpoint_newest(store_backend(c->s), &newest, &l.second, why);
+	if (st == BLK_OK)
+		st = cat->type->head_get(cat, &h, why);
+	for (uint64_t n = 0; st == BLK_OK && n <= h.number && !c->stop; n++)
+		st = check_commit(c, &l, n, why);
+	if (st == BLK_OK)
+		st = check_head(c, &h, &l);
+	return st == BLK_OK ? check_behind(c, h.number + 1, why) : st;
+}
+
+/* --- checkpoints --- */
+
+static enum blk_status
+check_checkpoint(struct check *c, uint64_t number, struct fault *why)
+{
+	const uint8_t *store = store_config(c->s)->store;
+	struct commit k = COMMIT_NONE;
+	struct digest hash;
+	char key[LOG_KEY_MAX];
+	enum blk_status st;
+
+	if (number == 0)
+		return BLK_OK;
+	checkpoint_key(number, key);
+	st = checkpoint_head(store_backend(c->s), number, store, &hash, why);
+	if (st == BLK_OK) {
+		c->r->checkpoints++;
+		st = log_read(store_backend(c->s), number, store, &k, why);
+		if (st == BLK_OK && !digest_equal(&k.hash, &hash))
+			st = fault(why, BLK_CORRUPT,
+			    "it names another commit than stands there");
+	}
+	commit_release(&k);
+	return check_judge(c, st, CHECK_CHECKPOINT, key, why);
+}
+
+enum blk_status
+check_log(struct check *c, struct fault *why)
+{
+	uint64_t newest, second;
+	enum blk_status st;
+
+	st = check_config(c, why);
+	if (st == BLK_OK)
+		st = check_commits(c, why);
+	if (st == BLK_OK)
+		st = checkpoint_newest(
+		    store_backend(c->s), &newest, &second, why);
+	if (st == BLK_OK)
+		st = check_checkpoint(c, newest, why);
+	if (st == BLK_OK)
+		st = check_checkpoint(c, second, why);
+	return st;
+}
+
+/* --- tables --- */
+
+/* Every row of the table must lead back to the segment. */
+static enum blk_status
+check_rows(struct check *c, const struct catalog_segment *seg,
+    const struct segment_table *t, const char *where, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+
+	for (uint32_t i = 0; i < t->objects; i++) {
+		const struct segment_object *o = &t->object[i];
+		struct catalog_facts f;
+		enum blk_status st;
+		bool found = false;
+
+		if (o->kind == KIND_RECORD)
+			continue;
+		c->r->objects++;
+		st = cat->type->facts(cat, &o->id, &f, why);
+		if (st == BLK_CORRUPT)
+			return check_judge(c, st, CHECK_INDEX, "index", why);
+		if (st != BLK_OK)
+			return st;
+		for (size_t k = 0; k < f.copies && !found; k++)
+			found = f.copy[k].seq == seg->seq &&
+			    f.copy[k].kind == o->kind;
+		if (!found && f.copies < CATALOG_COPIES)
+			check_say(c, CHECK_INDEX, where, &o->id,
+			    "the index does not know this copy");
+	}
+	return BLK_OK;
+}
+
+/* The segment's own header and length, which no table says. */
+static enum blk_status
+check_file(struct check *c, const struct catalog_segment *seg,
+    const char *where, struct fault *why)
+{
+	uint8_t header[SEGMENT_HEADER];
+	struct backend_stat bs;
+	enum blk_status st;
+	size_t got;
+
+	st = backend_stat(store_backend(c->s), where, &bs, why);
+	if (st == BLK_OK && bs.bytes != seg->bytes)
+		st = fault(why, BLK_CORRUPT, "%ju bytes long, not %ju",
+		    (uintmax_t)bs.bytes, (uintmax_t)seg->bytes);
+	if (st == BLK_OK)
+		st = backend_get(store_backend(c->s), where, 0, header,
+		    sizeof(header), &got, why);
+	if (st == BLK_OK)
+		st = segment_header(
+		    header, got, store_config(c->s)->store, NULL, why);
+	return st;
+}
+
+static enum blk_status
+check_segment(
+    struct check *c, const struct catalog_segment *seg, struct fault *why)
+{
+	const struct frames_place place = store_place(seg);
+	const struct segment_table *t = NULL;
+	char where[SEGMENT_KEY_MAX];
+	enum blk_status st;
+
+	check_key(seg, where);
+	c->r->segments++;
+	st = check_file(c, seg, where, why);
+	if (st == BLK_OK)
+		st = frames_table(store_frames(c->s), &place, &t, why);
+	if (st != BLK_OK) {
+		st = check_judge(c, st, CHECK_SEGMENT, where, why);
+		return st == BLK_OK ? check_note(c, &seg->id, STATE_TABLE, why)
+		                    : st;
+	}
+	catalog_hold(store_catalog(c->s));
+	st = check_rows(c, seg, t, where, why);
+	catalog_release(store_catalog(c->s));
+	frames_release(store_frames(c->s), t);
+	return st;
+}
+
+enum blk_status
+check_tables(struct check *c, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+	struct catalog_segment seg = { .seq = 0 };
+	enum blk_status st;
+
+	while (
+	    (st = cat->type->segment_next(cat, seg.seq, &seg, why)) == BLK_OK) {
+		if (seg.condemned == 0)
+			st = check_segment(c, &seg, why);
+		if (st != BLK_OK)
+			return st;
+	}
+	return st == BLK_ABSENT ? BLK_OK : st;
+}

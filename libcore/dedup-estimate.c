@@ -1,0 +1,451 @@
+/*
+ * What storing would take, without a store: the same cuts, the same frames
+ * in the same order, packed and thrown away.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dedup-pack.h"
+#include "dedup.h"
+#include "scan.h"
+#include "segment.h"
+#include "structure.h"
+#include "writer.h"
+
+#define READ_SIZE ((size_t)1 << 20)
+#define INDEX_BYTES 98304 /* of an empty index */
+#define ROW_BYTES                                                              \
+	108 /* of the index, for each object: measured on parts of a Linux     \
+	     * source tree, of 1400 to 157 000 objects */
+#define COMMIT_BYTES                                                           \
+	1600            /* of commit 0, and of a backup's with its records     \
+	                 */
+#define SEGMENT_LINE 76 /* of a commit, for each segment */
+
+struct cutting { /* an estimate for one set of sizes */
+	struct estimating *x;
+	struct dedup_estimate *e;
+	struct chunker chunker;
+	struct packer data, structure;
+	uint8_t *buf; /* of the file at hand */
+	size_t cap, have;
+	struct cutter *list; /* its lines; NULL below two chunks */
+	struct digest first; /* its first chunk */
+	size_t first_len, chunks;
+};
+
+struct estimating {
+	const struct dedup_options *o;
+	struct cutting *cut;
+	size_t cuts;
+	struct packing packing;
+	struct hasher *hash, *whole;
+	uint8_t *scratch;
+};
+
+/* --- files --- */
+
+static enum blk_status
+add_piece(void *arg, const struct digest *id, const void *text, size_t len,
+    struct fault *why)
+{
+	struct packer *p = arg;
+
+	return packer_add(p, id, text, len, why);
+}
+
+static enum blk_status
+add_line(
+    struct cutting *c, const struct digest *id, size_t len, struct fault *why)
+{
+	struct buf line = BUF_INIT(STRUCTURE_LINE_MAX);
+	enum blk_status st = structure_add_data(&line, id, len, why);
+
+	if (st == BLK_OK)
+		st = cutter_line(c->list, line.data, line.len, len, why);
+	buf_release(&line);
+	return st;
+}
+
+/* A file of one chunk has no list. */
+static enum blk_status
+list_chunk(
+    struct cutting *c, const struct digest *id, size_t len, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	if (c->chunks++ == 0) {
+		c->first = *id;
+		c->first_len = len;
+		return BLK_OK;
+	}
+	if (c->list == NULL) {
+		st = cutter_new(
+		    c->x->hash, add_piece, &c->structure, &c->list, why);
+		if (st == BLK_OK)
+			st = add_line(c, &c->first, c->first_len, why);
+	}
+	return st == BLK_OK ? add_line(c, id, len, why) : st;
+}
+
+static enum blk_status
+take_chunk(
+    struct cutting *c, const uint8_t *data, size_t len, struct fault *why)
+{
+	struct digest id;
+	enum blk_status st = hasher_of(c->x->hash, data, len, &id, why);
+
+	c->e->chunks++;
+	if (st == BLK_OK)
+		st = list_chunk(c, &id, len, why);
+	return st == BLK_OK ? packer_add(&c->data, &id, data, len, why) : st;
+}
+
+/* Cut what is known of the file. */
+static enum blk_status
+cut_some(struct cutting *c, bool final, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	size_t at = 0, n;
+
+	while (st == BLK_OK && at < c->have &&
+	    (n = chunker_next(&c->chunker, c->buf + at, c->have - at, final)) >
+	        0) {
+		st = take_chunk(c, c->buf + at, n, why);
+		at += n;
+	}
+	memmove(c->buf, c->buf + at, c->have - at);
+	c->have -= at;
+	return st;
+}
+
+static enum blk_status
+feed(struct cutting *c, const uint8_t *data, size_t len, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	while (st == BLK_OK && len > 0) {
+		size_t n = c->cap - c->have < len ? c->cap - c->have : len;
+
+		memcpy(c->buf + c->have, data, n);
+		c->have += n;
+		data += n;
+		len -= n;
+		st = cut_some(c, false, why);
+	}
+	return st;
+}
+
+/* Forget the file at hand. */
+static void
+leave_file(struct cutting *c)
+{
+	cutter_free(c->list);
+	c->list = NULL;
+	c->chunks = 0;
+	c->have = 0;
+}
+
+/* The end of a file: its list, once for each content. */
+static enum blk_status
+end_file(struct cutting *c, uint64_t size, const struct digest *id,
+    struct fault *why)
+{
+	enum blk_status st = cut_some(c, true, why);
+	const void *head;
+	size_t len;
+
+	if (st == BLK_OK && c->chunks == 0)
+		st = packer_add(&c->data, id, "", 0, why);
+	if (st == BLK_OK && c->list != NULL) {
+		st = cutter_end(c->list, &head, &len, why);
+		if (st == BLK_OK)
+			st = packer_add(&c->structure, id, head, len, why);
+	}
+	c->e->files++;
+	c->e->bytes += size;
+	leave_file(c);
+	return st;
+}
+
+/* size and *id: of all that was read. */
+static enum blk_status
+read_all(struct estimating *x, int fd, uint64_t *size, struct digest *id,
+    struct fault *reason, struct fault *why)
+{
+	enum blk_status st = hasher_begin(x->whole, why);
+
+	*size = 0;
+	while (st == BLK_OK) {
+		ssize_t n = read(fd, x->scratch, READ_SIZE);
+
+		if (n < 0)
+			return fault_sys(reason, "read");
+		if (n == 0)
+			return hasher_end(x->whole, id, why);
+		*size += (uint64_t)n;
+		st = hasher_add(x->whole, x->scratch, (size_t)n, why);
+		for (size_t i = 0; st == BLK_OK && i < x->cuts; i++)
+			st = feed(&x->cut[i], x->scratch, (size_t)n, why);
+		if (st == BLK_OK && x->o->stop != NULL &&
+		    x->o->stop(x->o->arg, (uint64_t)n))
+			st = fault(why, BLK_BUSY, "stopped");
+	}
+	return st;
+}
+
+static enum blk_status
+read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
+    struct fault *why)
+{
+	struct fault reason = FAULT_NONE;
+	enum blk_status st;
+	uint64_t size;
+	int fd;
+
+	st = scan_file_open(d, e, &fd, why);
+	if (st != BLK_OK)
+		return st == BLK_ABSENT ? BLK_OK : st;
+	st = read_all(x, fd, &size, &e->id, &reason, why);
+	close(fd);
+	if (reason.text[0] != '\0') {
+		for (size_t i = 0; i < x->cuts; i++)
+			leave_file(&x->cut[i]);
+		return scan_file_fail(d, e, &reason, why);
+	}
+	for (size_t i = 0; st == BLK_OK && i < x->cuts; i++)
+		st = end_file(&x->cut[i], size, &e->id, why);
+	return st == BLK_OK ? scan_file_done(d, e, size, true, why) : st;
+}
+
+/* --- the walk --- */
+
+/* The text of a tree goes into each estimate's structure. */
+static enum blk_status
+tree_piece(void *arg, const struct digest *id, const void *text, size_t len,
+    struct fault *why)
+{
+	struct estimating *x = arg;
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < x->cuts; i++)
+		st = packer_add(&x->cut[i].structure, id, text, len, why);
+	return st;
+}
+
+static enum blk_status
+on_enter(void *arg, struct scan_dir *d, struct fault *why)
+{
+	struct estimating *x = arg;
+	struct cutter *tree = NULL;
+	enum blk_status st = cutter_new(x->hash, tree_piece, x, &tree, why);
+
+	d->user = tree;
+	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
+		if (d->entry[i].type == TREE_FILE &&
+		    d->entry[i].state == SCAN_NEW)
+			st = read_file(x, d, &d->entry[i], why);
+	return st;
+}
+
+static enum blk_status
+on_line(void *arg, struct scan_dir *d, const struct scan_entry *e,
+    struct span line, struct fault *why)
+{
+	(void)arg;
+	(void)e;
+	return cutter_line(d->user, line.p, line.len, line.len, why);
+}
+
+static enum blk_status
+on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
+{
+	struct estimating *x = arg;
+	const void *head;
+	enum blk_status st;
+	size_t len;
+
+	st = cutter_end(d->user, &head, &len, why);
+	if (st == BLK_OK)
+		st = hasher_of(x->hash, head, len, id, why);
+	if (st == BLK_OK)
+		st = tree_piece(x, id, head, len, why);
+	for (size_t i = 0; i < x->cuts; i++)
+		x->cut[i].e->dirs++;
+	cutter_free(d->user);
+	d->user = NULL;
+	return st;
+}
+
+static void
+on_report(void *arg, enum scan_problem what, struct span path,
+    const struct fault *reason)
+{
+	struct estimating *x = arg;
+
+	if (x->o->problem != NULL && what == SCAN_UNREADABLE)
+		x->o->problem(
+		    x->o->arg, path, reason != NULL ? reason->text : "");
+}
+
+static enum blk_status
+walk(struct estimating *x, char **path, struct fault *why)
+{
+	const struct scan_visitor v = { on_enter, on_line, on_complete,
+		on_report, x };
+	const struct scan_options so = {
+		.path = (const char *const *)path,
+		.paths = x->o->paths,
+		.filter = x->o->filter,
+		.visitor = &v,
+	};
+	struct scan *s = NULL;
+	enum blk_status st = scan_open(&so, &s, why);
+
+	if (st == BLK_OK)
+		st = scan_run(s, why);
+	scan_close(s);
+	return st;
+}
+
+/* --- the sums --- */
+
+/* Where all of it is short, and where the structure is, commits carry it. */
+static uint64_t
+count_segments(const struct estimating *x, const struct packed *data,
+    const struct packed *structure)
+{
+	uint64_t n = 0;
+
+	if (data->plain + structure->plain > WRITER_INLINE)
+		n = packed_segments(data, x->o->jobs);
+	if (structure->plain > WRITER_INLINE)
+		n += packed_segments(structure, x->o->jobs) + 1;
+	return n;
+}
+
+static enum blk_status
+sum_up(struct estimating *x, struct cutting *c, struct fault *why)
+{
+	struct dedup_estimate *e = c->e;
+	struct packed data, structure;
+	enum blk_status st = packer_end(&c->data, &data, why);
+
+	if (st == BLK_OK)
+		st = packer_end(&c->structure, &structure, why);
+	if (st != BLK_OK)
+		return st;
+	e->sampled = c->data.bits > 0 || c->structure.bits > 0;
+	e->unique_chunks = data.objects;
+	e->unique_bytes = data.plain;
+	e->segments = count_segments(x, &data, &structure);
+	e->stored_bytes = data.bytes + structure.bytes + COMMIT_BYTES +
+	    e->segments * (SEGMENT_HEADER + SEGMENT_TRAILER + SEGMENT_LINE);
+	e->index_bytes =
+	    INDEX_BYTES + (data.objects + structure.objects) * ROW_BYTES;
+	return BLK_OK;
+}
+
+static enum blk_status
+open_cutting(struct estimating *x, struct cutting *c, struct dedup_estimate *e,
+    struct fault *why)
+{
+	/* Half of the memory for ids; fewer lists and trees than chunks. */
+	size_t ids = (size_t)(x->o->max_memory / 2 /
+	    (2 * sizeof(struct idmap_entry)) / x->cuts);
+	enum blk_status st = chunker_init(&c->chunker, &e->sizes, why);
+
+	c->x = x;
+	c->e = e;
+	c->cap = (size_t)e->sizes.max * 2 + READ_SIZE;
+	c->buf = malloc(c->cap);
+	if (st == BLK_OK && c->buf == NULL)
+		st = fault_nomem(why);
+	if (st == BLK_OK)
+		st = packer_open(&c->data, &x->packing, ids / 4 * 3, why);
+	if (st == BLK_OK)
+		st = packer_open(&c->structure, &x->packing, ids / 4, why);
+	return st;
+}
+
+static enum blk_status
+open_estimating(
+    struct estimating *x, struct dedup_estimate *e, size_t n, struct fault *why)
+{
+	size_t largest = STRUCTURE_PIECE_MAX;
+	enum blk_status st;
+
+	x->cut = calloc(n, sizeof(*x->cut));
+	x->scratch = malloc(READ_SIZE);
+	if (x->cut == NULL || x->scratch == NULL)
+		return fault_nomem(why);
+	x->cuts = n;
+	for (size_t i = 0; i < n; i++)
+		if (e[i].sizes.max > largest)
+			largest = e[i].sizes.max;
+	st = packing_open(&x->packing,
+	    x->o->compression != NULL ? x->o->compression : "zstd:3", largest,
+	    why);
+	if (st == BLK_OK)
+		st = hasher_new(&x->hash, why);
+	if (st == BLK_OK)
+		st = hasher_new(&x->whole, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		st = open_cutting(x, &x->cut[i], &e[i], why);
+	return st;
+}
+
+static void
+release(struct estimating *x)
+{
+	for (size_t i = 0; x->cut != NULL && i < x->cuts; i++) {
+		packer_release(&x->cut[i].data);
+		packer_release(&x->cut[i].structure);
+		cutter_free(x->cut[i].list);
+		free(x->cut[i].buf);
+	}
+	free(x->cut);
+	free(x->scratch);
+	packing_release(&x->packing);
+	hasher_free(x->hash);
+	hasher_free(x->whole);
+}
+
+static enum blk_status
+absolute(const struct dedup_options *o, char **path, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < o->paths; i++) {
+		struct buf one = BUF_INIT(1 << 20);
+
+		st = scan_absolute(o->path[i], &one, why);
+		if (st == BLK_OK)
+			st = buf_add_u8(&one, 0, why);
+		path[i] = (char *)one.data;
+	}
+	return st;
+}
+
+enum blk_status
+dedup_estimate(const struct dedup_options *o, struct dedup_estimate *e,
+    size_t n, struct fault *why)
+{
+	struct estimating x = { .o = o };
+	char **path = calloc(o->paths + 1, sizeof(*path));
+	enum blk_status st;
+
+	st = path == NULL ? fault_nomem(why) : absolute(o, path, why);
+	if (st == BLK_OK)
+		st = open_estimating(&x, e, n, why);
+	if (st == BLK_OK)
+		st = walk(&x, path, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		st = sum_up(&x, &x.cut[i], why);
+	for (size_t i = 0; path != NULL && i < o->paths; i++)
+		free(path[i]);
+	free(path);
+	release(&x);
+	return st;
+}

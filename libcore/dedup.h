@@ -1,0 +1,107 @@
+/*
+ * dedup.h - what deduplication saves: chunks of files, estimates without a
+ * store, a report of a store, and chunking afterwards.
+ */
+#ifndef DEDUP_H
+#define DEDUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chunker.h"
+#include "digest.h"
+#include "fault.h"
+#include "filter.h"
+#include "store.h"
+
+/* --- chunks of a file --- */
+
+typedef enum blk_status dedup_chunk(void *arg, uint64_t offset, uint32_t length,
+    const struct digest *id, struct fault *why);
+
+/*
+ * Cut all that fd gives as a store with these sizes would.  name: for
+ * messages.
+ */
+MUST_USE enum blk_status dedup_chunks(int fd, const char *name,
+    const struct chunker_sizes *sizes, dedup_chunk *visit, void *arg,
+    struct fault *why);
+
+/* --- what storing paths would take --- */
+
+struct dedup_estimate {
+	struct chunker_sizes sizes; /* asked for */
+	uint64_t files, dirs;
+	uint64_t bytes; /* of the files */
+	uint64_t chunks, unique_chunks;
+	uint64_t unique_bytes; /* plain */
+	uint64_t stored_bytes; /* segments, with tables and structure */
+	uint64_t index_bytes;
+	uint64_t segments; /* about: it depends on which thread takes what */
+	bool sampled; /* ids were too many for memory: figures are scaled up
+	               * from a sample */
+};
+
+struct dedup_options {
+	const char *const *path;
+	size_t paths;
+	const struct filter *filter; /* or NULL */
+	const char *compression;     /* as store settings; NULL: the default */
+	unsigned jobs;               /* threads that a backup would have */
+	uint64_t max_memory;
+	bool (*stop)(void *arg, uint64_t bytes); /* asked now and then */
+	/* What could not be read. */
+	void (*problem)(void *arg, struct span path, const char *reason);
+	void *arg;
+};
+
+/* Fill e[n], each for its own sizes, in one walk. */
+MUST_USE enum blk_status dedup_estimate(const struct dedup_options *o,
+    struct dedup_estimate *e, size_t n, struct fault *why);
+
+/* --- what a store holds --- */
+
+struct dedup_duplicate { /* content that is referred to more than once */
+	struct digest id;
+	uint64_t size, count;
+};
+
+struct dedup_report {
+	uint64_t logical; /* bytes of all references to content */
+	uint64_t whole;   /* of these, each content once */
+	uint64_t chunked; /* live bytes of chunks: what is left after cutting */
+	uint64_t structure; /* live bytes of lists, trees, records */
+	uint64_t stored;    /* bytes of live segments */
+	uint64_t uncut;     /* bytes of content stored in fixed pieces */
+	struct dedup_duplicate *top; /* owned; largest savings first */
+	size_t tops;
+};
+
+void dedup_report_release(struct dedup_report *r);
+
+/* top: how many duplicates to list. */
+MUST_USE enum blk_status dedup_look(
+    struct store *s, size_t top, struct dedup_report *r, struct fault *why);
+
+/* --- chunking afterwards --- */
+
+struct dedup_applied {
+	uint64_t objects, bytes;      /* cut anew */
+	uint64_t before, after;       /* live bytes of the store */
+	uint64_t stored, stored_then; /* before, and after: of segments */
+	bool unfinished; /* max_time was reached, or files are in use */
+};
+
+/*
+ * Cut anew, by the store's sizes, what was stored in fixed 64 KiB pieces, an
+ * object a time, committing now and then: resumable, beside normal use.  Ids
+ * do not change.  The pieces are garbage then, as is what was stored twice
+ * while lookups failed: a collection follows, as blk-gc makes it, unless
+ * another is at work.
+ */
+MUST_USE enum blk_status dedup_apply(struct store *s, int64_t max_time_ms,
+    uint64_t max_memory, bool dry_run, bool (*stop)(void *arg), void *arg,
+    struct dedup_applied *a, struct fault *why);
+
+#endif

@@ -1,0 +1,117 @@
+#include "idmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+#define SLOTS_MIN 64
+
+void
+idmap_release(struct idmap *m)
+{
+	free(m->slot);
+	*m = (struct idmap){ 0 };
+}
+
+void
+idmap_clear(struct idmap *m)
+{
+	if (m->used == 0)
+		return; /* empty as it is */
+	/* What was large once must not cost the small ones behind it. */
+	if (m->used < m->slots / 64) {
+		idmap_release(m);
+		return;
+	}
+	memset(m->slot, 0, m->slots * sizeof(*m->slot));
+	m->used = 0;
+}
+
+static struct idmap_entry *
+slot_of(const struct idmap *m, const struct digest *id, uint8_t tag)
+{
+	size_t i = (size_t)(get_le64(id->byte) + tag) & (m->slots - 1);
+
+	while (m->slot[i].used &&
+	    (m->slot[i].tag != tag || !digest_equal(&m->slot[i].id, id)))
+		i = (i + 1) & (m->slots - 1);
+	return &m->slot[i];
+}
+
+static enum blk_status
+grow(struct idmap *m, struct fault *why)
+{
+	struct idmap bigger = { .slots =
+		                    m->slots == 0 ? SLOTS_MIN : 2 * m->slots };
+
+	bigger.slot = calloc(bigger.slots, sizeof(*bigger.slot));
+	if (bigger.slot == NULL)
+		return fault_nomem(why);
+	for (size_t i = 0; i < m->slots; i++)
+		if (m->slot[i].used)
+			*slot_of(&bigger, &m->slot[i].id, m->slot[i].tag) =
+			    m->slot[i];
+	bigger.used = m->used;
+	free(m->slot);
+	*m = bigger;
+	return BLK_OK;
+}
+
+int64_t *
+idmap_get(const struct idmap *m, const struct digest *id, uint8_t tag)
+{
+	struct idmap_entry *e;
+
+	if (m->used == 0)
+		return NULL;
+	e = slot_of(m, id, tag);
+	return e->used ? &e->value : NULL;
+}
+
+enum blk_status
+idmap_put(struct idmap *m, const struct digest *id, uint8_t tag,
+    int64_t **value, bool *made, struct fault *why)
+{
+	struct idmap_entry *e;
+	enum blk_status st;
+
+	if (m->used >= m->slots / 4 * 3) {
+		st = grow(m, why);
+		if (st != BLK_OK)
+			return st;
+	}
+	e = slot_of(m, id, tag);
+	if (made != NULL)
+		*made = !e->used;
+	if (!e->used) {
+		*e = (struct idmap_entry){ *id, 0, tag, true };
+		m->used++;
+	}
+	*value = &e->value;
+	return BLK_OK;
+}
+
+static int
+entry_order(const void *a, const void *b)
+{
+	const struct idmap_entry *x = a, *y = b;
+	int order = digest_compare(&x->id, &y->id);
+
+	return order != 0 ? order : (int)x->tag - (int)y->tag;
+}
+
+enum blk_status
+idmap_sorted(const struct idmap *m, struct idmap_entry **out, struct fault *why)
+{
+	size_t n = 0;
+
+	*out = calloc(m->used + 1, sizeof(**out));
+	if (*out == NULL)
+		return fault_nomem(why);
+	for (size_t i = 0; i < m->slots; i++)
+		if (m->slot[i].used)
+			(*out)[n++] = m->slot[i];
+	qsort(*out, n, sizeof(**out), entry_order);
+	return BLK_OK;
+}

@@ -1,0 +1,334 @@
+#include "index-private.h"
+
+#include <string.h>
+
+/* --- verifying --- */
+
+struct found { /* what the rows come to */
+	struct index_sum sum[TABLES];
+	struct catalog_totals totals;
+	uint64_t stale;
+	struct digest counted; /* the last id that had a count */
+};
+
+/* Count a row of facts, which come in order of their ids. */
+static enum blk_status
+count_fact(struct index *x, sqlite3_stmt *s, struct found *f, struct fault *why)
+{
+	uint64_t what = column_u64(s, 1);
+	struct index_segment *seg;
+	enum blk_status st;
+	struct digest id;
+
+	if (what >= FACT_LOST) {
+		f->totals.lost++;
+		return BLK_OK;
+	}
+	if (what >= FACT_COUNT) {
+		column_digest(s, 0, &id);
+		if (f->totals.counted == 0 || !digest_equal(&id, &f->counted))
+			f->totals.counted++;
+		f->counted = id;
+		f->totals.contents += what == FACT_COUNT + CLASS_CONTENT;
+		f->totals.chunks += what == FACT_COUNT + CLASS_DATA;
+		return BLK_OK;
+	}
+	st = index_segment_row(x, column_u64(s, 2), &seg, why);
+	if (st != BLK_OK)
+		return st;
+	f->stale += seg->absent;
+	f->totals.objects += !seg->absent && seg->s.condemned == 0;
+	return BLK_OK;
+}
+
+static enum blk_status
+count_table(
+    struct index *x, enum index_table t, struct found *f, struct fault *why)
+{
+	int at = index_table_columns(t);
+	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+	char sql[64];
+
+	sqlite3_snprintf(
+	    sizeof(sql), sql, "SELECT * FROM %s", index_table_name(t));
+	st = index_prepare_text(x, sql, &s, why);
+	while (st == BLK_OK && (st = index_step(x, s, t, why)) == BLK_OK) {
+		f->sum[t].rows++;
+		f->sum[t].sum += (uint32_t)sqlite3_column_int(s, at);
+		if (t == TABLE_FACTS)
+			st = count_fact(x, s, f, why);
+	}
+	sqlite3_finalize(s);
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+static enum blk_status
+count_segments(struct index *x, struct catalog_totals *t, struct fault *why)
+{
+	struct catalog_segment s = { .seq = 0 };
+	enum blk_status st;
+
+	while ((st = index_segment_next(&x->base, s.seq, &s, why)) == BLK_OK) {
+		if (s.condemned != 0) {
+			t->condemned++;
+			t->condemned_bytes += s.bytes;
+			continue;
+		}
+		t->segments++;
+		t->stored_bytes += s.bytes;
+		t->plain_bytes += s.plain;
+		t->live_bytes += s.live;
+	}
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+static enum blk_status
+number(struct index *x, const char *sql, uint64_t *v, struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	enum blk_status st = index_prepare_text(x, sql, &s, why);
+	int rc;
+
+	*v = 0;
+	if (st != BLK_OK)
+		return st;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*v = column_u64(s, 0);
+	else
+		st = index_fault(x, rc, why);
+	sqlite3_finalize(s);
+	return st;
+}
+
+static enum blk_status
+count_all(struct index *x, struct found *f, struct fault *why)
+{
+	enum blk_status st = count_segments(x, &f->totals, why);
+
+	for (int i = TABLE_SEGMENTS; st == BLK_OK && i < TABLES; i++)
+		st = count_table(x, (enum index_table)i, f, why);
+	f->totals.versions = f->sum[TABLE_VERSIONS].rows;
+	f->totals.damaged = f->sum[TABLE_DAMAGE].rows;
+	if (st == BLK_OK)
+		st = number(x,
+		    "SELECT count(*) FROM (SELECT 1 FROM versions INDEXED BY"
+		    " versions_named WHERE unnamed = 0 GROUP BY name)",
+		    &f->totals.names, why);
+	return st;
+}
+
+static enum blk_status
+compare(struct index *x, struct fault *why)
+{
+	struct found f = { .stale = 0 };
+	struct index_meta m;
+	enum blk_status st;
+
+	st = index_meta_now(x, &m, why);
+	if (st == BLK_OK && !x->writing) {
+		index_refresh(x);
+		st = index_sums_read(x, why);
+	}
+	if (st == BLK_OK)
+		st = count_all(x, &f, why);
+	for (int i = TABLE_SEGMENTS; st == BLK_OK && i < TABLES; i++)
+		if (x->sum[i].rows != f.sum[i].rows ||
+		    x->sum[i].sum != f.sum[i].sum)
+			st = index_unsound(x, (enum index_table)i, why);
+	/* Both are all 64-bit numbers: no padding. */
+	if (st == BLK_OK &&
+	    (m.stale != f.stale ||
+	        memcmp(&m.totals, &f.totals, sizeof(m.totals)) != 0))
+		st = index_unsound(x, TABLE_META, why);
+	return st;
+}
+
+/* SQLite's own look at the tables that are listed by way of others. */
+static enum blk_status
+integrity(struct index *x, const char *sql, struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+	int rc;
+
+	st = index_prepare_text(x, sql, &s, why);
+	if (st != BLK_OK)
+		return st;
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW)
+		st = index_fault(x, rc, why);
+	else if (strcmp(column_text(s, 0), "ok") != 0)
+		st = fault(why, BLK_CORRUPT, "index %s is damaged (%.200s)",
+		    x->path != NULL ? x->path : "in memory", column_text(s, 0));
+	sqlite3_finalize(s);
+	return st;
+}
+
+enum blk_status
+index_verify(struct catalog *c, struct fault *why)
+{
+	struct index *x = index_of(c);
+	struct fault ignored = FAULT_NONE;
+	bool own =
+	    !x->writing && x->db != NULL && sqlite3_get_autocommit(x->db) != 0;
+	enum blk_status st = BLK_OK;
+
+	if (x->writing)
+		st = index_segments_flush(x, why);
+	else if (own)
+		st = index_run(x, SQL_BEGIN, why, "");
+	if (st != BLK_OK)
+		return st;
+	st = compare(x, why);
+	if (st == BLK_OK)
+		st = integrity(x, "PRAGMA integrity_check(versions)", why);
+	if (st == BLK_OK)
+		st = integrity(x, "PRAGMA integrity_check(links)", why);
+	if (st == BLK_OK)
+		st = integrity(x, "PRAGMA integrity_check(segments)", why);
+	if (own && index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK &&
+	    st == BLK_OK) {
+		*why = ignored;
+		st = BLK_FAILED;
+	}
+	return st;
+}
+
+/* --- sweeping --- */
+
+#define SWEEP_ROWS 65536u /* looked at with a commit */
+#define SWEEP_LEAST 4096u /* stale ones that make it worth while */
+
+enum blk_status
+index_slices(struct index *x, enum index_statement which, uint64_t from,
+    uint64_t to, uint64_t *n, struct fault *why)
+{
+	uint8_t low[1], high[DIGEST_LEN + 1];
+	enum blk_status st = BLK_OK;
+
+	if (n != NULL)
+		*n = 0;
+	for (uint64_t i = from; st == BLK_OK && i < to; i++) {
+		uint64_t gone;
+
+		low[0] = (uint8_t)i;
+		high[0] = (uint8_t)(i + 1);
+		if (i + 1 == INDEX_SLICES) /* above every id */
+			memset(high, 0xff, sizeof(high));
+		st = index_take(x, which, TABLE_FACTS, &gone, why, "bb", low,
+		    sizeof(low), high,
+		    i + 1 == INDEX_SLICES ? sizeof(high) : (size_t)1);
+		if (n != NULL)
+			*n += gone;
+	}
+	return st;
+}
+
+enum blk_status
+index_sweep(struct index *x, bool all, struct fault *why)
+{
+	struct index_meta *m = &x->meta;
+	uint64_t rows = x->sum[TABLE_FACTS].rows, from = m->slice, gone;
+	uint64_t slices = SWEEP_ROWS * INDEX_SLICES / (rows + 1) + 1;
+	enum blk_status st;
+
+	if (m->stale == 0 ||
+	    (!all && from == 0 &&
+	        (m->stale < SWEEP_LEAST || m->stale < rows / 4)))
+		return BLK_OK;
+	if (all)
+		from = 0;
+	if (all || slices > INDEX_SLICES - from)
+		slices = INDEX_SLICES - from;
+	st = index_slices(x, SQL_SWEEP, from, from + slices, &gone, why);
+	if (st != BLK_OK)
+		return st;
+	m->stale -= gone < m->stale ? gone : m->stale;
+	m->slice = (from + slices) % INDEX_SLICES;
+	if (m->slice == 0 && from == 0)
+		m->stale = 0; /* every row was looked at */
+	if (m->stale == 0) {
+		m->slice = 0;
+		m->stale_max = 0;
+	}
+	return BLK_OK;
+}
+
+/* --- giving pages back --- */
+
+static enum blk_status
+free_pages(
+    struct index *x, uint64_t *unused, uint64_t *pages, struct fault *why)
+{
+	enum blk_status st;
+
+	st = number(x, "PRAGMA freelist_count", unused, why);
+	if (st == BLK_OK)
+		st = number(x, "PRAGMA page_count", pages, why);
+	return st;
+}
+
+/* Give some pages back, in a transaction of its own, so that the log of
+ * what is written stays short. */
+static enum blk_status
+vacuum_some(struct index *x, struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+	int rc;
+
+	st = x->base.type->begin(&x->base, why);
+	if (st != BLK_OK)
+		return st;
+	st = index_prepare_text(x, "PRAGMA incremental_vacuum(2048)", &s, why);
+	if (st == BLK_OK) {
+		while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+			;
+		if (rc != SQLITE_DONE)
+			st = index_fault(x, rc, why);
+	}
+	sqlite3_finalize(s);
+	if (st == BLK_OK)
+		return x->base.type->commit(&x->base, why);
+	x->base.type->rollback(&x->base);
+	return st;
+}
+
+static enum blk_status
+sweep_all(struct index *x, struct fault *why)
+{
+	enum blk_status st = x->base.type->begin(&x->base, why);
+
+	if (st != BLK_OK)
+		return st;
+	st = index_sweep(x, true, why);
+	if (st == BLK_OK)
+		return x->base.type->commit(&x->base, why);
+	x->base.type->rollback(&x->base);
+	return st;
+}
+
+enum blk_status
+index_vacuum(struct catalog *c, struct fault *why)
+{
+	struct index *x = index_of(c);
+	uint64_t unused = 0, pages = 0, before = UINT64_MAX;
+	struct index_meta m;
+	enum blk_status st = index_meta_now(x, &m, why);
+
+	if (st == BLK_OK && m.stale > 0)
+		st = sweep_all(x, why);
+	if (st == BLK_OK)
+		st = free_pages(x, &unused, &pages, why);
+	if (st != BLK_OK || unused < pages / 4)
+		return st;
+	while (st == BLK_OK && unused > 0 && unused < before) {
+		before = unused;
+		st = vacuum_some(x, why);
+		if (st == BLK_OK)
+			st = free_pages(x, &unused, &pages, why);
+	}
+	return st;
+}

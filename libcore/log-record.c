@@ -1,0 +1,396 @@
+/*
+ * The record of a commit, as text.
+ */
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+commit_release(struct commit *c)
+{
+	for (size_t i = 0; i < c->verbs; i++) {
+		free(c->verb[i].name);
+		free(c->verb[i].value);
+	}
+	free(c->verb);
+	free(c->host);
+	free(c->program);
+	segment_table_release(&c->table);
+	buf_release(&c->text);
+	*c = (struct commit)COMMIT_NONE;
+}
+
+static enum blk_status
+copy_text(const char *s, char **out, struct fault *why)
+{
+	*out = NULL;
+	if (s == NULL)
+		return BLK_OK;
+	*out = strdup(s);
+	return *out == NULL ? fault_nomem(why) : BLK_OK;
+}
+
+enum blk_status
+commit_add(struct commit *c, const struct commit_verb *v, struct fault *why)
+{
+	struct commit_verb copy = *v;
+	enum blk_status st;
+
+	copy.name = copy.value = NULL;
+	st = array_grow(
+	    (void **)&c->verb, c->verbs, &c->cap, sizeof(*c->verb), why);
+	if (st == BLK_OK)
+		st = copy_text(v->name, &copy.name, why);
+	if (st == BLK_OK)
+		st = copy_text(v->value, &copy.value, why);
+	if (st != BLK_OK) {
+		free(copy.name);
+		return st;
+	}
+	c->verb[c->verbs++] = copy;
+	return BLK_OK;
+}
+
+enum blk_status
+commit_add_id(struct commit *c, enum verb verb, const struct digest *id,
+    uint64_t number, struct fault *why)
+{
+	const struct commit_verb v = {
+		.verb = verb, .id = *id, .number = number
+	};
+
+	return commit_add(c, &v, why);
+}
+
+enum blk_status
+commit_add_text(struct commit *c, enum verb verb, const char *name,
+    const char *value, struct fault *why)
+{
+	union {
+		const char *in;
+		char *out;
+	} n = { name }, t = { value };
+	const struct commit_verb v = {
+		.verb = verb, .name = n.out, .value = t.out
+	};
+
+	return commit_add(c, &v, why);
+}
+
+/* --- writing --- */
+
+static enum blk_status
+add_escaped(struct buf *b, const char *s, char after, struct fault *why)
+{
+	enum blk_status st = text_escape(b, span_str(s), false, why);
+
+	return st == BLK_OK ? buf_add(b, &after, 1, why) : st;
+}
+
+static enum blk_status
+format_verb(const struct commit_verb *v, struct buf *b, struct fault *why)
+{
+	char hex[DIGEST_HEX];
+	enum blk_status st;
+
+	digest_hex(&v->id, hex);
+	switch (v->verb) {
+	case VERB_SEGMENT:
+		return buf_printf(
+		    b, why, "segment %s %ju\n", hex, (uintmax_t)v->number);
+	case VERB_VERSION:
+		st = buf_printf(b, why, "version ");
+		if (st == BLK_OK)
+			st = add_escaped(b, v->name, ' ', why);
+		if (st != BLK_OK)
+			return st;
+		return buf_printf(
+		    b, why, "%ju %s\n", (uintmax_t)v->number, hex);
+	case VERB_DROP:
+		return buf_printf(b, why, "drop %s\n", hex);
+	case VERB_CONDEMN:
+		if (v->reason == REASON_COLLECTED)
+			return buf_printf(b, why, "condemn %s\n", hex);
+		return buf_printf(
+		    b, why, "condemn %s %s\n", hex, reason_name(v->reason));
+	case VERB_LOST:
+		return buf_printf(
+		    b, why, "lost %s %s\n", hex, class_name(v->class));
+	case VERB_SET:
+		st = buf_printf(b, why, "set ");
+		if (st == BLK_OK)
+			st = add_escaped(b, v->name, ' ', why);
+		return st == BLK_OK ? add_escaped(b, v->value, '\n', why) : st;
+	case VERB_REDIRECT:
+		st = buf_printf(b, why, "redirect ");
+		if (st != BLK_OK || v->value[0] != '\0')
+			return st != BLK_OK
+			    ? st
+			    : add_escaped(b, v->value, '\n', why);
+		return buf_printf(b, why, "none\n");
+	case VERB_STAT:
+		return buf_printf(b, why, "stat %s\n", v->value);
+	case VERB_CONFIG:
+		return buf_printf(b, why, "config %s\n", v->value);
+	case VERB_KEPT:
+		return buf_printf(b, why, "%s\n", v->value);
+	}
+	return fault(why, BLK_INVALID, "no such verb");
+}
+
+enum blk_status
+commit_format(const struct commit *c, struct buf *b, struct fault *why)
+{
+	char hex[DIGEST_HEX];
+	enum blk_status st;
+
+	st = buf_printf(b, why, "commit 1\nnumber %ju\n", (uintmax_t)c->number);
+	digest_hex(&c->previous, hex);
+	if (st == BLK_OK && c->number > 0)
+		st = buf_printf(b, why, "previous %s\n", hex);
+	if (st == BLK_OK)
+		st = buf_printf(b, why, "time %jd\nhost ", (intmax_t)c->time);
+	if (st == BLK_OK)
+		st = add_escaped(b, c->host, '\n', why);
+	if (st == BLK_OK)
+		st = buf_printf(b, why, "program ");
+	if (st == BLK_OK)
+		st = add_escaped(b, c->program, '\n', why);
+	digest_hex_of(c->session, sizeof(c->session), hex);
+	if (st == BLK_OK)
+		st = buf_printf(
+		    b, why, "session %s %ju\n", hex, (uintmax_t)c->transaction);
+	for (size_t i = 0; st == BLK_OK && i < c->verbs; i++)
+		st = format_verb(&c->verb[i], b, why);
+	return st;
+}
+
+/* --- reading --- */
+
+static enum blk_status
+bad_line(struct span line, struct fault *why)
+{
+	return fault(why, BLK_CORRUPT, "malformed line: %.*s",
+	    (int)(line.len < 80 ? line.len : 80), line.p);
+}
+
+/* The next line, which must begin with word; the rest of it in *rest. */
+static bool
+expect(struct span *text, const char *word, struct span *rest)
+{
+	struct span line, field;
+	bool bad = false;
+
+	if (!text_line(text, &line, &bad) || bad)
+		return false;
+	*rest = line;
+	return text_field(rest, &field) && span_is(field, word);
+}
+
+/* One last field, unescaped into malloc'd text without NUL bytes. */
+static bool
+take_text(struct span *line, bool last, char **out)
+{
+	struct buf b = BUF_INIT(STRUCTURE_LINE_MAX);
+	struct fault ignored = FAULT_NONE;
+	struct span field;
+
+	if (!text_field(line, &field) || (last && line->len > 0) ||
+	    text_unescape(&b, field, false, &ignored) != BLK_OK ||
+	    (b.len > 0 && memchr(b.data, 0, b.len) != NULL)) {
+		buf_release(&b);
+		return false;
+	}
+	*out = b.data != NULL ? (char *)b.data : strdup("");
+	return *out != NULL;
+}
+
+static bool
+take_id(struct span *line, struct digest *id)
+{
+	struct span field;
+
+	return text_field(line, &field) && digest_parse(field.p, field.len, id);
+}
+
+static bool
+take_number(struct span *line, uint64_t *n)
+{
+	struct span field;
+
+	return text_field(line, &field) && text_u64(field, n);
+}
+
+static bool
+take_reason(struct span *line, enum condemned_reason *reason)
+{
+	struct span field;
+
+	*reason = REASON_COLLECTED;
+	if (line->len == 0)
+		return true;
+	if (!text_field(line, &field))
+		return false;
+	if (span_is(field, "orphan"))
+		*reason = REASON_ORPHAN;
+	else if (span_is(field, "damaged"))
+		*reason = REASON_DAMAGED;
+	return *reason != REASON_COLLECTED;
+}
+
+/* One field or more, each a single space behind the one before. */
+static bool
+are_fields(struct span line)
+{
+	struct span field;
+
+	if (line.len == 0 || memchr(line.p, 0, line.len) != NULL)
+		return false;
+	while (line.len > 0)
+		if (!text_field(&line, &field))
+			return false;
+	return true;
+}
+
+/* What stands behind the verb, in *v; false when it is malformed. */
+static bool
+parse_verb(struct span *rest, struct commit_verb *v)
+{
+	struct span field;
+
+	switch (v->verb) {
+	case VERB_SEGMENT:
+		return take_id(rest, &v->id) && take_number(rest, &v->number);
+	case VERB_VERSION:
+		return take_text(rest, false, &v->name) &&
+		    take_number(rest, &v->number) && take_id(rest, &v->id);
+	case VERB_DROP:
+		return take_id(rest, &v->id);
+	case VERB_CONDEMN:
+		return take_id(rest, &v->id) && take_reason(rest, &v->reason);
+	case VERB_LOST:
+		return take_id(rest, &v->id) && text_field(rest, &field) &&
+		    class_of(field, &v->class);
+	case VERB_SET:
+		return take_text(rest, false, &v->name) &&
+		    strcmp(v->name, CATALOG_REDIRECT) != 0 &&
+		    take_text(rest, true, &v->value);
+	case VERB_REDIRECT:
+		if (!span_is(*rest, "none"))
+			return take_text(rest, true, &v->value) &&
+			    v->value[0] != '\0';
+		v->value = strdup("");
+		*rest = span_of("", 0);
+		return v->value != NULL;
+	case VERB_STAT:
+	case VERB_CONFIG:
+	case VERB_KEPT:
+		if (!are_fields(*rest))
+			return false;
+		v->value = strndup(rest->p, rest->len);
+		*rest = span_of("", 0);
+		return v->value != NULL;
+	}
+	return false;
+}
+
+static bool
+verb_of(struct span word, enum verb *verb)
+{
+	static const struct {
+		const char *word;
+		enum verb verb;
+	} table[] = {
+		{ "segment", VERB_SEGMENT },
+		{ "version", VERB_VERSION },
+		{ "drop", VERB_DROP },
+		{ "condemn", VERB_CONDEMN },
+		{ "lost", VERB_LOST },
+		{ "set", VERB_SET },
+		{ "redirect", VERB_REDIRECT },
+		{ "stat", VERB_STAT },
+		{ "config", VERB_CONFIG },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (span_is(word, table[i].word)) {
+			*verb = table[i].verb;
+			return true;
+		}
+	return false;
+}
+
+static enum blk_status
+parse_line(struct commit *c, struct span line, struct fault *why)
+{
+	struct commit_verb v = { .name = NULL };
+	struct span rest = line, word;
+	enum blk_status st;
+
+	if (!text_field(&rest, &word))
+		return bad_line(line, why);
+	if (span_starts(word, "x-")) {
+		v.verb = VERB_KEPT;
+		rest = line;
+	} else if (!verb_of(word, &v.verb)) {
+		return fault(why, BLK_INVALID,
+		    "unknown verb %.*s: a newer blk wrote this",
+		    (int)(word.len < 40 ? word.len : 40), word.p);
+	}
+	if (!parse_verb(&rest, &v) || rest.len > 0 ||
+	    (v.verb == VERB_CONFIG && c->number > 0)) {
+		free(v.name);
+		free(v.value);
+		return bad_line(line, why);
+	}
+	st = array_grow(
+	    (void **)&c->verb, c->verbs, &c->cap, sizeof(*c->verb), why);
+	if (st != BLK_OK) {
+		free(v.name);
+		free(v.value);
+		return st;
+	}
+	c->verb[c->verbs++] = v;
+	return BLK_OK;
+}
+
+static bool
+parse_head(struct span *text, struct commit *c)
+{
+	struct span rest, field;
+
+	if (!expect(text, "commit", &rest) || !span_is(rest, "1") ||
+	    !expect(text, "number", &rest) || !text_u64(rest, &c->number))
+		return false;
+	if (c->number > 0 &&
+	    (!expect(text, "previous", &rest) ||
+	        !digest_parse(rest.p, rest.len, &c->previous)))
+		return false;
+	if (!expect(text, "time", &rest) || !text_i64(rest, &c->time) ||
+	    !expect(text, "host", &rest) || !take_text(&rest, true, &c->host))
+		return false;
+	if (!expect(text, "program", &rest) ||
+	    !take_text(&rest, true, &c->program))
+		return false;
+	return expect(text, "session", &rest) && text_field(&rest, &field) &&
+	    digest_parse_hex(
+	        field.p, field.len, c->session, sizeof(c->session)) &&
+	    text_u64(rest, &c->transaction);
+}
+
+enum blk_status
+commit_parse(struct span text, struct commit *c, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	struct span line;
+	bool bad = false;
+
+	if (!parse_head(&text, c))
+		return fault(why, BLK_CORRUPT, "malformed commit record");
+	while (st == BLK_OK && text_line(&text, &line, &bad))
+		st = parse_line(c, line, why);
+	if (st == BLK_OK && bad)
+		st = fault(why, BLK_CORRUPT, "commit record ends in a line");
+	return st;
+}

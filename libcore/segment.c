@@ -1,0 +1,311 @@
+#include "segment.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The fewest bytes of a table that a frame or an object can take: what
+ * bounds the memory that a count in it may ask for. */
+#define FRAME_ENTRY_MIN (4 + 8)
+#define OBJECT_ENTRY_MIN (DIGEST_LEN + 2)
+
+static const char *const names[] = {
+	[KIND_DATA] = "data",
+	[KIND_LIST] = "list",
+	[KIND_PIECE] = "piece",
+	[KIND_TREE] = "tree",
+	[KIND_SNAPSHOT] = "snapshot",
+	[KIND_VERSION] = "version",
+	[KIND_RECORD] = "record",
+};
+
+const char *
+kind_name(enum kind kind)
+{
+	if (kind < KIND_DATA || kind > KIND_RECORD)
+		return "?";
+	return names[kind];
+}
+
+bool
+kind_of(const char *name, size_t len, enum kind *kind)
+{
+	for (enum kind k = KIND_DATA; k <= KIND_RECORD; k++) {
+		if (strlen(names[k]) != len || memcmp(names[k], name, len) != 0)
+			continue;
+		*kind = k;
+		return true;
+	}
+	return false;
+}
+
+void
+segment_table_release(struct segment_table *t)
+{
+	free(t->frame);
+	free(t->object);
+	*t = (struct segment_table){ 0 };
+}
+
+enum blk_status
+segment_header(const void *bytes, size_t len, const uint8_t store[16],
+    struct segment_origin *origin, struct fault *why)
+{
+	const uint8_t *p = bytes;
+	uint32_t version, incompat;
+
+	if (len < SEGMENT_HEADER)
+		return fault(why, BLK_CORRUPT, "header is cut off");
+	if (memcmp(p, SEGMENT_MAGIC, 8) != 0)
+		return fault(why, BLK_CORRUPT, "not a segment");
+	version = get_le32(p + 8);
+	if (version > SEGMENT_VERSION)
+		return fault(why, BLK_INVALID,
+		    "segment version %" PRIu32 " needs a newer blk", version);
+	if (version == 0)
+		return fault(why, BLK_CORRUPT, "segment version 0");
+	incompat = get_le32(p + 12) & ~SEGMENT_INCOMPAT_KNOWN;
+	if (incompat != 0)
+		return fault(why, BLK_INVALID,
+		    "segment features %#" PRIx32 " need a newer blk", incompat);
+	if (!bytes_are_zero(p + 20, 4) || !bytes_are_zero(p + 72, 24))
+		return fault(why, BLK_CORRUPT, "header: reserved bytes in use");
+	if (store != NULL && memcmp(p + 24, store, 16) != 0)
+		return fault(why, BLK_CORRUPT, "segment of another store");
+	if (origin != NULL) {
+		memcpy(origin->store, p + 24, 16);
+		memcpy(origin->session, p + 40, 16);
+	}
+	return BLK_OK;
+}
+
+enum blk_status
+segment_trailer(const void *trailer, uint64_t size, uint64_t *offset,
+    uint64_t *length, struct fault *why)
+{
+	const uint8_t *p = trailer;
+	uint64_t at, len;
+
+	if (size < SEGMENT_HEADER + SEGMENT_TRAILER)
+		return fault(why, BLK_CORRUPT, "segment is cut off");
+	if (size > SEGMENT_MAX)
+		return fault(
+		    why, BLK_CORRUPT, "segment of %" PRIu64 " bytes", size);
+	if (memcmp(p + 56, SEGMENT_TAIL, 8) != 0)
+		return fault(why, BLK_CORRUPT, "segment has no trailer");
+	if (!bytes_are_zero(p + 32, 24))
+		return fault(
+		    why, BLK_CORRUPT, "trailer: reserved bytes in use");
+	at = get_le64(p);
+	len = get_le64(p + 8);
+	if (at < SEGMENT_HEADER || at > size - SEGMENT_TRAILER ||
+	    len != size - SEGMENT_TRAILER - at)
+		return fault(why, BLK_CORRUPT, "trailer: no table there");
+	*offset = at;
+	*length = len;
+	return BLK_OK;
+}
+
+static enum blk_status
+bad_frame(struct fault *why, uint32_t i, const char *what)
+{
+	return fault(why, BLK_CORRUPT, "table: frame %" PRIu32 ": %s", i, what);
+}
+
+/* Fill the i-th frame, which begins at f->offset of a file whose frames end
+ * at end. */
+static enum blk_status
+parse_frame(struct cursor *c, uint32_t i, struct segment_table *t, uint64_t end,
+    struct fault *why)
+{
+	struct segment_frame *f = &t->frame[i];
+	uint64_t stored = cursor_varint(c), plain = cursor_varint(c);
+	uint8_t codec = cursor_u8(c);
+	uint64_t count = cursor_varint(c);
+
+	f->check = cursor_le64(c);
+	if (c->bad)
+		return bad_frame(why, i, "cut off");
+	if (stored > end - f->offset)
+		return bad_frame(why, i, "reaches into the table");
+	if (plain > SEGMENT_FRAME_MAX)
+		return bad_frame(why, i, "too long");
+	if (codec_by_tag(codec) == NULL)
+		return fault(
+		    why, BLK_INVALID, "codec %u needs a newer blk", codec);
+	if (codec == CODEC_RAW ? stored != plain : stored == 0)
+		return bad_frame(why, i, "impossible length");
+	if (count == 0 || count > SEGMENT_OBJECTS_MAX - t->objects)
+		return bad_frame(why, i, "impossible number of objects");
+	f->stored = (uint32_t)stored;
+	f->plain = (uint32_t)plain;
+	f->codec = codec;
+	f->first = t->objects;
+	f->count = (uint32_t)count;
+	t->objects += f->count;
+	t->plain += plain;
+	return BLK_OK;
+}
+
+static enum blk_status
+parse_frames(
+    struct cursor *c, struct segment_table *t, uint64_t end, struct fault *why)
+{
+	uint64_t n = cursor_varint(c), offset = SEGMENT_HEADER;
+	enum blk_status st;
+
+	if (c->bad || n == 0 || n > SEGMENT_FRAMES_MAX ||
+	    n > cursor_left(c) / FRAME_ENTRY_MIN)
+		return fault(
+		    why, BLK_CORRUPT, "table: impossible number of frames");
+	t->frame = calloc((size_t)n, sizeof(*t->frame));
+	if (t->frame == NULL)
+		return fault_nomem(why);
+	t->frames = (uint32_t)n;
+	for (uint32_t i = 0; i < t->frames; i++) {
+		t->frame[i].offset = offset;
+		st = parse_frame(c, i, t, end, why);
+		if (st != BLK_OK)
+			return st;
+		offset += t->frame[i].stored;
+	}
+	if (offset != end)
+		return fault(why, BLK_CORRUPT, "table: frames end early");
+	return BLK_OK;
+}
+
+/* The objects of the i-th frame. */
+static enum blk_status
+parse_objects(struct cursor *c, uint32_t i, const struct segment_table *t,
+    struct fault *why)
+{
+	const struct segment_frame *f = &t->frame[i];
+	uint32_t offset = 0;
+
+	for (uint32_t k = 0; k < f->count; k++) {
+		struct segment_object *o = &t->object[f->first + k];
+		const uint8_t *id = cursor_take(c, DIGEST_LEN);
+		uint8_t kind = cursor_u8(c);
+		uint64_t len = cursor_varint(c);
+
+		if (c->bad)
+			return bad_frame(why, i, "objects cut off");
+		if (kind < KIND_DATA || kind > KIND_RECORD)
+			return bad_frame(why, i, "object of no known kind");
+		if ((kind == KIND_DATA) !=
+		        (t->object[f->first].kind == KIND_DATA) &&
+		    k > 0)
+			return bad_frame(why, i, "structure among data");
+		if (len > f->plain - offset)
+			return bad_frame(why, i, "objects longer than it");
+		memcpy(o->id.byte, id, DIGEST_LEN);
+		o->kind = kind;
+		o->frame = i;
+		o->offset = offset;
+		o->length = (uint32_t)len;
+		offset += o->length;
+	}
+	if (offset != f->plain)
+		return bad_frame(why, i, "objects shorter than it");
+	return BLK_OK;
+}
+
+static enum blk_status
+parse_table(
+    struct cursor *c, struct segment_table *t, uint64_t end, struct fault *why)
+{
+	enum blk_status st = parse_frames(c, t, end, why);
+
+	if (st != BLK_OK)
+		return st;
+	if (t->objects > cursor_left(c) / OBJECT_ENTRY_MIN)
+		return fault(why, BLK_CORRUPT, "table: objects cut off");
+	t->object = calloc(t->objects, sizeof(*t->object));
+	if (t->object == NULL)
+		return fault_nomem(why);
+	for (uint32_t i = 0; i < t->frames && st == BLK_OK; i++)
+		st = parse_objects(c, i, t, why);
+	if (st == BLK_OK && cursor_left(c) != 0)
+		st = fault(why, BLK_CORRUPT, "table: bytes behind its end");
+	return st;
+}
+
+enum blk_status
+segment_table_parse(const void *bytes, size_t len, const void *trailer,
+    uint64_t size, struct segment_table *t, struct fault *why)
+{
+	struct cursor c = cursor_of(bytes, len);
+	uint64_t offset, length;
+	enum blk_status st;
+	uint8_t check[16];
+
+	*t = (struct segment_table){ 0 };
+	st = segment_trailer(trailer, size, &offset, &length, why);
+	if (st != BLK_OK)
+		return st;
+	if (length != len)
+		return fault(why, BLK_CORRUPT, "table: wrong length");
+	digest_xxh128(bytes, len, check);
+	if (memcmp(check, (const uint8_t *)trailer + 16, 16) != 0)
+		return fault(why, BLK_CORRUPT, "table is damaged");
+	st = parse_table(&c, t, offset, why);
+	if (st != BLK_OK)
+		segment_table_release(t);
+	else
+		t->bytes = size;
+	return st;
+}
+
+enum blk_status
+segment_parse(const void *file, size_t len, const uint8_t store[16],
+    struct segment_table *t, struct fault *why)
+{
+	const uint8_t *p = file;
+	uint64_t offset, length;
+	enum blk_status st;
+
+	*t = (struct segment_table){ 0 };
+	st = segment_header(file, len, store, NULL, why);
+	if (st != BLK_OK)
+		return st;
+	if (len < SEGMENT_HEADER + SEGMENT_TRAILER)
+		return fault(why, BLK_CORRUPT, "segment is cut off");
+	p += len - SEGMENT_TRAILER;
+	st = segment_trailer(p, len, &offset, &length, why);
+	if (st != BLK_OK)
+		return st;
+	return segment_table_parse(p - length, (size_t)length, p, len, t, why);
+}
+
+enum blk_status
+segment_unpack(struct codec_state *codecs, const struct segment_frame *f,
+    const void *stored, void *out, struct fault *why)
+{
+	const struct codec *codec = codec_by_tag(f->codec);
+	enum blk_status st;
+
+	if (codec == NULL)
+		return fault(why, BLK_CORRUPT,
+		    "frame at %" PRIu64 ": unknown codec %u", f->offset,
+		    f->codec);
+	if (digest_xxh64(stored, f->stored) != f->check)
+		return fault(why, BLK_CORRUPT,
+		    "frame at %" PRIu64 " is damaged", f->offset);
+	st = codec->unpack(codecs, stored, f->stored, out, f->plain, why);
+	if (st != BLK_OK)
+		return fault_in(why, st, "frame at %" PRIu64, f->offset);
+	return BLK_OK;
+}
+
+int64_t
+segment_find(
+    const struct segment_table *t, const struct digest *id, uint8_t kind)
+{
+	for (uint32_t i = 0; i < t->objects; i++) {
+		const struct segment_object *o = &t->object[i];
+
+		if ((kind == 0 || o->kind == kind) && digest_equal(&o->id, id))
+			return i;
+	}
+	return -1;
+}

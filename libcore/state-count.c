@@ -1,0 +1,236 @@
+#include "state-count.h"
+
+#include <stdlib.h>
+
+/* Changes held in memory before they are written to the catalog. */
+#define DELTAS_MAX ((size_t)1 << 17)
+
+void
+counter_init(
+    struct counter *ct, struct catalog *c, const struct state_source *src)
+{
+	*ct = (struct counter){
+		.catalog = c, .source = src, .text = BUF_INIT(SEGMENT_FRAME_MAX)
+	};
+}
+
+void
+counter_release(struct counter *ct)
+{
+	idmap_release(&ct->delta);
+	free(ct->job);
+	buf_release(&ct->text);
+}
+
+enum blk_status
+counter_add(struct counter *ct, const struct digest *id, enum class class,
+    int change, struct fault *why)
+{
+	enum blk_status st;
+	int64_t *value;
+
+	st = idmap_put(&ct->delta, id, (uint8_t) class, &value, NULL, why);
+	if (st == BLK_OK)
+		*value += change;
+	return st;
+}
+
+enum blk_status
+counter_children(struct counter *ct, const struct digest *id,
+    const struct catalog_copy *copy, int sign, struct fault *why)
+{
+	enum blk_status st;
+
+	if (copy->kind == KIND_DATA)
+		return BLK_OK;
+	st = array_grow(
+	    (void **)&ct->job, ct->jobs, &ct->cap, sizeof(*ct->job), why);
+	if (st == BLK_OK)
+		ct->job[ct->jobs++] = (struct counter_job){ *id, *copy, sign };
+	return st;
+}
+
+static bool
+is_among(const struct catalog_copy *copy,
+    const struct catalog_copy *const list[static 2], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i]->seq == copy->seq &&
+		    list[i]->ordinal == copy->ordinal)
+			return true;
+	return false;
+}
+
+enum blk_status
+counter_live(struct counter *ct, const struct catalog_facts *before,
+    const struct catalog_facts *after, struct fault *why)
+{
+	const struct catalog_copy *was[2], *is[2];
+	size_t n = catalog_live(before, was), m = catalog_live(after, is);
+	const struct catalog_type *t = ct->catalog->type;
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		if (!is_among(was[i], is, m))
+			st = t->segment_live(ct->catalog, was[i]->seq,
+			    -(int64_t)was[i]->length, why);
+	for (size_t i = 0; st == BLK_OK && i < m; i++)
+		if (!is_among(is[i], was, n))
+			st = t->segment_live(
+			    ct->catalog, is[i]->seq, is[i]->length, why);
+	return st;
+}
+
+/* Write the changes e[n], all of one id. */
+static enum blk_status
+settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
+    struct fault *why)
+{
+	const struct catalog_type *t = ct->catalog->type;
+	struct catalog_facts before, after;
+	enum blk_status st;
+
+	st = t->facts(ct->catalog, &e->id, &before, why);
+	after = before;
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		enum class class = (enum class)e[i].tag;
+		uint64_t *count = &after.count[class];
+		const struct catalog_copy *winner;
+		bool had = *count > 0;
+
+		if (e[i].value == 0)
+			continue;
+		if (e[i].value < 0 && *count < (uint64_t)-e[i].value) {
+			ct->retrace = true; /* the rows were wrong */
+			return BLK_OK;
+		}
+		*count += (uint64_t)e[i].value;
+		st = t->count_set(ct->catalog, &e->id, class, *count, why);
+		winner = catalog_winner(&after, class);
+		if (st == BLK_OK && had != (*count > 0) && winner != NULL)
+			st = counter_children(
+			    ct, &e->id, winner, had ? -1 : 1, why);
+		/* It has children that nobody counts, unless it is bytes. */
+		if (!had && winner == NULL && class != CLASS_DATA &&
+		    !after.lost[class])
+			ct->partial = true;
+	}
+	if (st == BLK_OK)
+		st = counter_live(ct, &before, &after, why);
+	return st;
+}
+
+/* Write all collected changes to the catalog, in order of ids. */
+static enum blk_status
+settle(struct counter *ct, struct fault *why)
+{
+	struct idmap_entry *e = NULL;
+	size_t n = ct->delta.used, next;
+	enum blk_status st;
+
+	st = idmap_sorted(&ct->delta, &e, why);
+	idmap_clear(&ct->delta);
+	for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i = next) {
+		for (next = i + 1;
+		     next < n && digest_equal(&e[next].id, &e[i].id); next++)
+			;
+		st = settle_id(ct, e + i, next - i, why);
+	}
+	free(e);
+	return st;
+}
+
+struct walk {
+	struct counter *ct;
+	int sign;
+};
+
+static enum blk_status
+count_reference(void *arg, const struct reference *r, struct fault *why)
+{
+	struct walk *w = arg;
+
+	return counter_add(w->ct, &r->id, r->class, w->sign, why);
+}
+
+/*
+ * A text that cannot be read: a reason to trace, or to note.  Else fatal: it
+ * may be gone, or its key used anew, because of newer commits.
+ */
+static enum blk_status
+text_failed(struct counter *ct, const struct counter_job *job,
+    const struct catalog_segment *s, enum blk_status st, struct fault *why)
+{
+	if (st != BLK_CORRUPT && st != BLK_ABSENT)
+		return st;
+	if (job->sign < 0 && !ct->tracing) {
+		ct->retrace = true;
+		return BLK_OK;
+	}
+	if (!ct->source->tolerant)
+		return st;
+	ct->partial = true;
+	return ct->catalog->type->damage_note(
+	    ct->catalog, &s->id, job->copy.ordinal, true, why);
+}
+
+static enum blk_status
+do_job(struct counter *ct, const struct counter_job *job, struct fault *why)
+{
+	struct walk w = { ct, job->sign };
+	struct catalog_segment s;
+	enum blk_status st;
+
+	st =
+	    ct->catalog->type->segment_get(ct->catalog, job->copy.seq, &s, why);
+	if (st == BLK_ABSENT)
+		return fault(why, BLK_CORRUPT, "a copy without a segment");
+	if (st != BLK_OK)
+		return st;
+	ct->text.len = 0;
+	st = ct->source->text(
+	    ct->source->arg, &s, &job->copy, &job->id, &ct->text, why);
+	if (st != BLK_OK)
+		return text_failed(ct, job, &s, st, why);
+	st = structure_walk((enum kind)job->copy.kind,
+	    span_of(ct->text.data, ct->text.len), count_reference, &w, why);
+	return st == BLK_OK ? st : text_failed(ct, job, &s, st, why);
+}
+
+static int
+job_order(const void *a, const void *b)
+{
+	const struct catalog_copy *x = &((const struct counter_job *)a)->copy;
+	const struct catalog_copy *y = &((const struct counter_job *)b)->copy;
+
+	if (x->seq != y->seq)
+		return x->seq < y->seq ? -1 : 1;
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+enum blk_status
+counter_run(struct counter *ct, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	while (st == BLK_OK && !ct->retrace &&
+	    (ct->jobs > 0 || ct->delta.used > 0)) {
+		struct counter_job *job;
+		size_t n;
+
+		st = settle(ct, why);
+		job = ct->job;
+		n = ct->jobs;
+		ct->job = NULL;
+		ct->jobs = ct->cap = 0;
+		if (n > 1)
+			qsort(job, n, sizeof(*job), job_order);
+		for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i++) {
+			st = do_job(ct, &job[i], why);
+			if (st == BLK_OK && ct->delta.used > DELTAS_MAX)
+				st = settle(ct, why);
+		}
+		free(job);
+	}
+	return st;
+}

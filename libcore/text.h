@@ -1,0 +1,76 @@
+/*
+ * text.h - the canonical text that blk's structures are written in.
+ *
+ * A text is lines that end in LF; a line is fields separated by one space.
+ * Every value has one spelling (blk-store(5)):
+ *   - numbers are decimal without sign (but for times), without leading
+ *     zeros; modes are octal without leading zeros;
+ *   - in a string the bytes 00-20, 7f and '%' are written %XX in upper-case
+ *     hexadecimal, every other byte as it is; the empty string is "%";
+ *   - in the key of KEY=VALUE '=' is escaped too;
+ *   - ids are 64 lower-case hexadecimal digits.
+ * Parsers refuse any other spelling.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "fault.h"
+
+/* A borrowed run of bytes, not NUL-terminated. */
+struct span {
+	const char *p;
+	size_t len;
+};
+
+static inline struct span
+span_of(const void *p, size_t len)
+{
+	return (struct span){ p, len };
+}
+
+struct span span_str(const char *s);           /* without its NUL */
+bool span_is(struct span s, const char *word); /* the same bytes? */
+bool span_equal(struct span a, struct span b);
+bool span_starts(struct span s, const char *prefix);
+
+/*
+ * Take the next line, without its LF, from *rest.
+ *
+ * Returns: true; false at the end, or, with *bad set, when what is left does
+ * not end in LF.  *bad is never cleared.
+ */
+bool text_line(struct span *rest, struct span *line, bool *bad);
+
+/*
+ * Take the next field from *line, which then begins behind the one space.
+ * False when nothing is left, or when the field is empty (two spaces, or one
+ * at the end): then *line is left as it was and is not empty.
+ */
+bool text_field(struct span *line, struct span *field);
+
+/* Canonical numbers only; false otherwise, the result untouched. */
+MUST_USE bool text_u64(struct span s, uint64_t *v);
+MUST_USE bool text_i64(struct span s, int64_t *v); /* "-0" is refused */
+MUST_USE bool text_octal(struct span s, uint32_t *v);
+
+/* Add s to b, escaped; '=' too when key is set. */
+MUST_USE enum blk_status text_escape(
+    struct buf *b, struct span s, bool key, struct fault *why);
+
+/*
+ * Undo text_escape into b (appending), which gets a NUL behind its contents.
+ * BLK_CORRUPT for any spelling that text_escape would not have written; b is
+ * as before then.
+ */
+MUST_USE enum blk_status text_unescape(
+    struct buf *b, struct span s, bool key, struct fault *why);
+
+/* Is s valid UTF-8 (no overlong forms, surrogates, or above U+10FFFF)? */
+bool text_is_utf8(struct span s);
+
+#endif

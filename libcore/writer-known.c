@@ -1,0 +1,331 @@
+/*
+ * What need not be stored: chunks of this writer's own, of tables already
+ * read, of the catalog (R6); structures that may be reused (R5).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules.h"
+#include "writer-private.h"
+
+/* --- tables that were read; w->lock held --- */
+
+void
+writer_known_clear(struct known *k)
+{
+	idmap_clear(&k->map);
+	k->segments = 0;
+}
+
+/* Is the chunk in a table that was read?  Its segment is leaned on then. */
+static enum blk_status
+known_has(
+    struct writer *w, const struct digest *id, bool *has, struct fault *why)
+{
+	const int64_t *value = idmap_get(&w->known.map, id, 0);
+	struct known_segment *s;
+
+	*has = value != NULL;
+	if (value == NULL)
+		return BLK_OK;
+	s = &w->known.segment[*value];
+	if (s->leaned)
+		return BLK_OK;
+	s->leaned = true;
+	return writer_lean(w, &s->id, why);
+}
+
+static enum blk_status
+known_add(struct known *k, const struct digest *segment,
+    const struct segment_table *t, struct fault *why)
+{
+	void *items;
+	enum blk_status st;
+	int64_t *value;
+
+	if (k->map.used + t->objects > k->max)
+		writer_known_clear(k);
+	items = k->segment;
+	st = array_grow(&items, k->segments, &k->cap, sizeof(*k->segment), why);
+	k->segment = items;
+	if (st != BLK_OK)
+		return st;
+	k->segment[k->segments] =
+	    (struct known_segment){ .id = *segment, .leaned = true };
+	for (uint32_t i = 0; i < t->objects && k->map.used < k->max; i++) {
+		if (t->object[i].kind != KIND_DATA)
+			continue;
+		st = idmap_put(&k->map, &t->object[i].id, 0, &value, NULL, why);
+		if (st != BLK_OK)
+			return st;
+		*value = (int64_t)k->segments;
+	}
+	k->segments++;
+	return BLK_OK;
+}
+
+/* --- asking the catalog; catalog_lock held --- */
+
+/* The row of a segment, asked for once a batch.  ABSENT also when it is
+ * condemned. */
+static enum blk_status
+segment_row(struct writer *w, struct lookup *u, uint64_t seq, size_t *index,
+    struct fault *why)
+{
+	struct catalog *c = store_catalog(w->s);
+	enum blk_status st;
+	size_t i;
+
+	for (i = u->segments; i > 0 && u->segment[i - 1].seq != seq; i--)
+		;
+	*index = i > 0 ? i - 1 : u->segments;
+	if (i == 0) {
+		st = c->type->segment_get(c, seq, &u->segment[*index], why);
+		if (st != BLK_OK)
+			return st;
+		u->segments++;
+	}
+	return u->segment[*index].condemned != 0 ? BLK_ABSENT : BLK_OK;
+}
+
+/* Is there a copy of the i-th chunk that may be reused? */
+static enum blk_status
+judge_facts(struct writer *w, struct lookup *u, size_t i, struct fault *why)
+{
+	struct catalog *c = store_catalog(w->s);
+	const struct catalog_facts *f = &u->facts[i];
+	const struct catalog_copy *copy = catalog_winner(f, CLASS_DATA);
+	bool damaged = false;
+	enum blk_status st;
+	size_t index;
+
+	if (copy == NULL || f->lost[CLASS_DATA] || f->lost[CLASS_CONTENT])
+		return BLK_OK;
+	st = segment_row(w, u, copy->seq, &index, why);
+	if (st == BLK_OK && u->wrong)
+		st = c->type->damage_has(
+		    c, &u->segment[index].id, copy->ordinal, &damaged, why);
+	if (st == BLK_ABSENT || (st == BLK_OK && damaged && RULE(R5)))
+		return BLK_OK;
+	if (st != BLK_OK)
+		return st;
+	u->hit[u->hits++] = (struct lookup_hit){
+		.chunk = u->chunk[i], .ordinal = copy->ordinal, .segment = index
+	};
+	return BLK_OK;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct chunk *const *x = a, *const *y = b;
+
+	return digest_compare(&(*x)->id, &(*y)->id);
+}
+
+static void
+ask(struct writer *w, struct lookup *u)
+{
+	struct catalog *c = store_catalog(w->s);
+	struct fault why = FAULT_NONE;
+	enum blk_status st;
+
+	u->hits = u->segments = 0;
+	qsort(u->chunk, u->asked, sizeof(u->chunk[0]), by_id);
+	for (size_t i = 0; i < u->asked; i++)
+		u->id[i] = u->chunk[i]->id;
+	pthread_mutex_lock(&w->catalog_lock);
+	st = c->type->facts_many(c, u->id, u->asked, u->facts, &why);
+	if (st == BLK_OK)
+		st = c->type->anything_wrong(c, &u->wrong, &why);
+	for (size_t i = 0; st == BLK_OK && i < u->asked; i++)
+		st = judge_facts(w, u, i, &why);
+	pthread_mutex_unlock(&w->catalog_lock);
+	if (st != BLK_OK) {
+		u->hits = 0;
+		writer_missed(w, u->asked, &why);
+	}
+}
+
+/* --- R6: the segment's own table has the last word --- */
+
+static bool
+holds(const struct segment_table *t, const struct lookup_hit *h)
+{
+	const struct segment_object *o =
+	    h->ordinal < t->objects ? &t->object[h->ordinal] : NULL;
+
+	return !RULE(R6) ||
+	    (o != NULL && o->kind == KIND_DATA && o->length == h->chunk->len &&
+	        digest_equal(&o->id, &h->chunk->id));
+}
+
+/* Take the hits in a segment whose table is t. */
+static enum blk_status
+take_hits(struct writer *w, struct lookup *u, size_t segment,
+    const struct segment_table *t, size_t *unsound, struct fault *why)
+{
+	const struct digest *id = &u->segment[segment].id;
+	bool any = false;
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; i < u->hits; i++) {
+		const struct lookup_hit *h = &u->hit[i];
+
+		if (h->segment != segment)
+			continue;
+		h->chunk->found = holds(t, h);
+		any |= h->chunk->found;
+		*unsound += !h->chunk->found;
+	}
+	if (!any)
+		return BLK_OK;
+	pthread_mutex_lock(&w->lock);
+	st = writer_lean(w, id, why);
+	/* Neighbours have not been asked for damage. */
+	if (st == BLK_OK && !u->wrong)
+		st = known_add(&w->known, id, t, why);
+	pthread_mutex_unlock(&w->lock);
+	return st;
+}
+
+static enum blk_status
+look_at_tables(struct writer *w, struct lookup *u, struct fault *why)
+{
+	struct frames *f = store_frames(w->s);
+
+	for (size_t i = 0; i < u->segments; i++) {
+		const struct frames_place p = store_place(&u->segment[i]);
+		const struct segment_table *t;
+		struct fault missed = FAULT_NONE;
+		size_t unsound = 0;
+		enum blk_status st;
+
+		if (u->segment[i].condemned != 0)
+			continue;
+		st = frames_table(f, &p, &t, &missed);
+		if (st == BLK_ABSENT) /* collected meanwhile */
+			continue;
+		if (st != BLK_OK) {
+			writer_missed(w, 1, &missed);
+			continue;
+		}
+		st = take_hits(w, u, i, t, &unsound, why);
+		frames_release(f, t);
+		if (st != BLK_OK)
+			return st;
+		if (unsound > 0) {
+			fault(&missed, BLK_CORRUPT,
+			    "the index names objects "
+			    "that a segment does not hold");
+			writer_missed(w, unsound, &missed);
+		}
+	}
+	return BLK_OK;
+}
+
+/* --- a batch --- */
+
+/* What this writer itself knows; the rest is left in u->chunk. */
+static enum blk_status
+look_here(struct writer *w, struct lookup *u, struct chunk *chunk, size_t n,
+    struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	u->asked = 0;
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		struct chunk *c = &chunk[i];
+
+		c->found = writer_owns(w, &c->id, CLASS_DATA, NULL, NULL);
+		if (!c->found)
+			st = known_has(w, &c->id, &c->found, why);
+		if (!c->found)
+			u->chunk[u->asked++] = c;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return st;
+}
+
+/* Promise to store what was not found; others may have been faster. */
+static enum blk_status
+promise(struct writer *w, struct lookup *u, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; st == BLK_OK && i < u->asked; i++) {
+		struct chunk *c = u->chunk[i];
+		bool mine = false;
+
+		if (c->found)
+			continue;
+		st = writer_promise(w, &c->id, KIND_DATA, &mine, why);
+		c->found = !mine;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return st;
+}
+
+enum blk_status
+writer_look_up(struct lane *l, struct chunk *chunk, size_t n, struct fault *why)
+{
+	struct writer *w = l->w;
+	struct lookup *u = l->lookup;
+	enum blk_status st;
+
+	for (size_t i = 0; w->no_dedup && i < n; i++)
+		chunk[i].found = false;
+	if (w->no_dedup)
+		return BLK_OK;
+	st = look_here(w, u, chunk, n, why);
+	if (st == BLK_OK && u->asked > 0 && !atomic_load(&w->blank)) {
+		ask(w, u);
+		st = look_at_tables(w, u, why);
+	}
+	return st == BLK_OK ? promise(w, u, why) : st;
+}
+
+/* --- structures --- */
+
+enum blk_status
+writer_reuse(struct writer *w, const struct digest *id, enum class class,
+    bool *reused, struct fault *why)
+{
+	struct fault missed = FAULT_NONE;
+	enum blk_status st;
+	int64_t *value;
+
+	*reused = false;
+	if (atomic_load(&w->blank))
+		return BLK_OK;
+	pthread_mutex_lock(&w->catalog_lock);
+	st = state_reusable(store_catalog(w->s), id, class, reused, &missed);
+	pthread_mutex_unlock(&w->catalog_lock);
+	if (st != BLK_OK) {
+		*reused = false;
+		writer_missed(w, 1, &missed);
+	}
+	if (!*reused)
+		return BLK_OK;
+	pthread_mutex_lock(&w->lock);
+	st = idmap_put(&w->relies, id, (uint8_t) class, &value, NULL, why);
+	pthread_mutex_unlock(&w->lock);
+	return st;
+}
+
+enum blk_status
+writer_rely(struct writer *w, const struct digest *id, enum class class,
+    bool *reusable, struct fault *why)
+{
+	enum blk_status st = writer_sound(w, why);
+
+	*reusable = false;
+	if (st != BLK_OK)
+		return st;
+	pthread_mutex_lock(&w->lock);
+	*reusable = writer_owns(w, id, class, NULL, NULL);
+	pthread_mutex_unlock(&w->lock);
+	return *reusable ? BLK_OK : writer_reuse(w, id, class, reusable, why);
+}

@@ -1,0 +1,84 @@
+# blk-backup export and import: snapshots to and from archives.
+# shellcheck disable=SC2154  # stderr is run's
+load backup
+
+@test "an exported tar is what tar expects, and comes back as the same tree" {
+	need rsync
+	make_odd_tree src
+	blk-backup create -q src
+	blk-backup export src >a.tar
+	blk-backup export -o b.tar src
+	cmp a.tar b.tar
+	mkdir out
+	tar -xpf a.tar -C out --xattrs --xattrs-include='*' --acls 2>/dev/null
+	diff -r --no-dereference src out | grep -v 'is a fifo' && fail 'they differ'
+	[ "$(stat -c '%a %y' out/empty)" = "$(stat -c '%a %y' src/empty)" ]
+	a=$(blk-backup import --json -N again a.tar | field tree_id)
+	blk-backup diff src again
+	[ "$a" = "$(blk-backup show --json src | field tree)" ]
+	chmod 755 src/closed out/closed
+}
+
+@test "import takes what tar writes, from a pipe and compressed" {
+	make_tree src
+	id=$(tar -C src -cf - . | blk-backup import -N piped)
+	[[ $id =~ ^[0-9a-f]{64}$ ]] || fail "$id"
+	blk-get piped:/numbers | cmp - src/numbers
+	tar -C src -czf etc.tar.gz .
+	blk-backup import --tag old -q etc.tar.gz
+	run -0 blk-backup list etc
+	[[ $output == *old*etc.tar.gz* ]] || fail "$output"
+	blk-backup restore -t out etc
+	cmp out/sub/deeper/random src/sub/deeper/random
+}
+
+@test "export writes zip and cpio, and a directory in a snapshot" {
+	need bsdtar
+	mkdir -p src/sub
+	echo x >src/sub/x
+	touch -d 2020-01-01 src/sub/x src/sub src
+	blk-backup create -q src
+	for format in tar zip cpio; do
+		blk-backup export --format "$format" src >"a.$format"
+		[ "$(bsdtar -xOf "a.$format" '*sub/x')" = x ]
+		blk-backup export --format "$format" -o "s.$format" src:/sub
+		[ "$(bsdtar -tf "s.$format" | grep -c sub)" = 0 ]
+	done
+	run -2 blk-backup import a.zip
+	blk-backup import -q --zip a.zip
+	[ "$(blk-get a:/sub/x)" = x ]
+}
+
+@test "import leaves out what leads outside, exit 3" {
+	mkdir src
+	echo evil >src/evil
+	echo good >src/good
+	tar -C src -cPf evil.tar --transform 's,^evil,../../evil,' evil good
+	run -3 --separate-stderr blk-backup import evil.tar
+	[[ $stderr == *'../../evil'* ]] || fail "$stderr"
+	[ "$(blk-ls -R evil:)" = good ]
+}
+
+@test "bad input of export and import" {
+	make_tree src
+	blk-backup create -q src
+	echo text >text
+	run -2 blk-backup export
+	run -2 blk-backup export src src
+	run -2 blk-backup export --format rar src
+	run -6 blk-backup export none
+	run -6 blk-backup export -o out.tar src:/none
+	[ ! -e out.tar ]
+	run -1 bash -c 'blk-backup export src >/dev/full'
+	run -2 --separate-stderr blk-backup import text
+	[ -n "$stderr" ]
+	run -1 blk-backup import missing.tar
+	run -2 bash -c 'blk-backup import <text'
+	run -2 blk-backup import -N a:b text
+	run -2 blk-backup import --max-size lots text
+	tar -cf src.tar src
+	run -2 blk-backup import --max-size 1K src.tar
+	head -c 5000 src.tar >cut.tar
+	run -2 blk-backup import cut.tar
+	[ "$(blk-ls --format '%(name)')" = src ]
+}

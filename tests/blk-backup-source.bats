@@ -1,0 +1,156 @@
+# blk-backup create: sources that are odd, that change, that take long.
+# shellcheck disable=SC2154  # stderr is run's
+load backup
+
+# grow FILE: by 64 KiB 20 times a second, until it is stopped.
+grow() {
+	while sleep 0.05; do
+		head -c 65536 /dev/zero >>"$1"
+	done
+}
+
+@test "a file that grows while it is read ends where it was looked at" {
+	need plain ptrace
+	mkdir src
+	head -c 500000 /dev/urandom >src/log
+	grow src/log 3>&- &
+	grower=$!
+	# the first read comes when the file is too long for it
+	code=0
+	timeout 60 strace -f -qq -o trace -P src/log -e trace=pread64 \
+		-e inject=pread64:delay_enter=1500000:when=1+20 \
+		blk-backup create src 2>err || code=$?
+	kill "$grower"
+	case $code in
+	0) ;;
+	3) grep -q 'still changing' err ;;
+	*) fail "exit status $code" ;;
+	esac
+	blk-get src:/log >got
+	cmp -n "$(stat -c %s got)" got src/log
+	[ "$(stat -c %s got)" -le "$(stat -c %s src/log)" ]
+}
+
+@test "a long hole does not keep a signal waiting" {
+	mkdir src
+	truncate -s 4T src/hole || skip 'no file can be that long here'
+	blk-backup create src 3>&- &
+	sleep 0.3
+	kill -TERM $!
+	code=0
+	wait $! || code=$?
+	[ "$code" = 143 ]
+	run -0 blk-ls
+	[ -z "$output" ]
+}
+
+@test "a socket is left out, which is said" {
+	"$BUILD/tests/oddtree" odd types >/dev/null
+	mkdir src
+	mv odd/types/socket src/s
+	run -0 --separate-stderr blk-backup create src
+	[[ $stderr == *'src/s: a socket, left out' ]] || fail "$stderr"
+	[ -z "$(blk-ls src:)" ]
+	run -0 --separate-stderr blk-backup create -q src
+	[ -z "$output$stderr" ]
+}
+
+@test "attributes of the system are stored where that is asked for" {
+	need root setfattr
+	mkdir src
+	touch src/f
+	setfattr -n trusted.t -v yes src/f || skip 'no such attributes here'
+	blk-backup create -q src
+	blk-backup create -q -N all --all-xattrs src
+	blk-backup restore -t some src
+	blk-backup restore -t all all
+	run -1 getfattr -n trusted.t some/f
+	[ "$(getfattr --only-values -n trusted.t all/f)" = yes ]
+	# what is remembered of files was remembered without them
+	blk-backup create -q --all-xattrs src
+	blk-backup restore -t again src
+	[ "$(getfattr --only-values -n trusted.t again/f)" = yes ]
+}
+
+@test "tags are words, also several at once; a snapshot may be of another host" {
+	mkdir src
+	blk-backup create -q --tag a,b --tag c --host far src
+	run -0 blk-backup list --json
+	[[ ${lines[0]} == *'"host":"far"'*'"tags":["a","b","c"]'* ]] || fail "$output"
+	run -0 blk-backup prune -n --keep-tag b
+	[[ $output == *'tag b'* ]] || fail "$output"
+	run -0 blk-ls --host far
+	[[ $output == *src* ]] || fail "$output"
+	for bad in '' 'a,' ',a' 'a,,b'; do
+		run -2 blk-backup create --tag "$bad" src
+		run -2 blk-backup import -N x --tag "$bad" src
+	done
+	run -2 blk-backup create --host '' src
+}
+
+# --- what is said ---
+
+@test "with -q all that changes something is silent" {
+	make_tree src
+	run -0 --separate-stderr blk-backup create -q src
+	[ -z "$output$stderr" ]
+	blk-backup create -q src
+	run -0 --separate-stderr blk-backup restore -q -t out src
+	[ -z "$output$stderr" ]
+	run -0 --separate-stderr blk-backup prune -q --keep-last 1
+	[ -z "$output$stderr" ]
+	run -0 --separate-stderr blk-backup status -q --max-age 1h
+	[ -z "$output$stderr" ]
+	run -0 --separate-stderr blk-backup verify -q src
+	[ -z "$output$stderr" ]
+	blk-backup export -q -o src.tar src
+	run -0 --separate-stderr blk-backup import -q src.tar
+	[ -z "$output$stderr" ]
+	# a dry run is only for what it says
+	run -0 --separate-stderr blk-backup prune -q -n --keep-last 1
+	[ -n "$output" ]
+	[ -z "$stderr" ]
+}
+
+@test "a dry run knows what would not be read" {
+	make_tree src
+	settle src
+	blk-backup create -q src
+	echo more >>src/sub/x
+	run -0 --separate-stderr blk-backup create -n src
+	[[ $stderr == *'would read 1 of 5 files'* ]] || fail "$stderr"
+	# and leaves nothing
+	rm -rf home/.cache
+	run -0 --separate-stderr blk-backup create -n src
+	[[ $stderr == *'would read 5 of 5 files'* ]] || fail "$stderr"
+	[ ! -e home/.cache/blk/scan ]
+}
+
+@test "the summary speaks of no snapshot where none was made" {
+	make_tree src
+	settle src
+	run -0 --separate-stderr blk-backup create --json --skip-if-unchanged src
+	id=$(field snapshot_id <<<"$output")
+	[ "$id" = "$(blk-backup show --json src | field snapshot_id)" ]
+	[[ $output == *'"message_type":"summary"'* ]] || fail "$output"
+	[[ $output == *'"backup_start":"20'*'"backup_end":"20'* ]] || fail "$output"
+	rm -rf home/.cache
+	run -0 --separate-stderr blk-backup create --json --skip-if-unchanged src
+	[[ $output != *snapshot_id* ]] || fail "$output"
+	[ "$(field data_added <<<"$output")" = 0 ]
+	[ "$(field files_new <<<"$output")" = 5 ]
+	# what was read then is remembered all the same
+	run -0 --separate-stderr blk-backup create --json --skip-if-unchanged src
+	[ "$(field files_unmodified <<<"$output")" = 5 ]
+}
+
+@test "status speaks of each name that was asked for" {
+	mkdir src
+	blk-backup create -q src
+	run -0 --separate-stderr blk-backup status --max-age 1h src 's*'
+	[ -z "$output$stderr" ]
+	run -1 --separate-stderr blk-backup status --max-age 1h src other 'x*'
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 2 ]
+	[[ $stderr == *'no snapshot of other'*'no snapshot of x*'* ]] || fail "$stderr"
+}

@@ -1,0 +1,204 @@
+load helper
+
+setup() {
+	blk_setup
+	blk-init
+	seq 100000 | blk-put -N numbers >/dev/null
+	mkdir -p tree/sub
+	seq 5000 >tree/sub/file
+	echo small >tree/small
+	blk-backup create -N tree tree >/dev/null
+}
+
+# The largest segment of the store.
+segment() {
+	find "$BLK_STORE/segments" -type f -printf '%s %p\n' | sort -n |
+		tail -n 1 | cut -d ' ' -f 2
+}
+
+# flip FILE OFFSET: one bit of it.
+flip() {
+	chmod u+w "$1"
+	python3 - "$1" "$2" <<'PY'
+import sys
+with open(sys.argv[1], 'r+b') as f:
+    f.seek(int(sys.argv[2]))
+    b = f.read(1)
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([b[0] ^ 1]))
+PY
+}
+
+@test "a sound store is said to be sound, in silence" {
+	run -0 --separate-stderr blk-check --read-data
+	[ -z "$output" ]
+	[ -z "$stderr" ]
+}
+
+@test "blk-check --json ends in a summary" {
+	blk-check --json --read-data >out
+	[ "$(tail -n 1 out | jq -r .type)" = summary ]
+	[ "$(tail -n 1 out | jq .findings)" = 0 ]
+	[ "$(tail -n 1 out | jq .read_objects)" -gt 0 ]
+}
+
+@test "a flipped bit in data is found by --read-data, with who suffers" {
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	[[ $output == *object:* ]] || fail "$output"
+	[[ $output == *numbers@1* || $output == *tree@1* ]] || fail "$output"
+}
+
+@test "a segment that is gone is found without reading data" {
+	rm -f "$(segment)"
+	run -4 blk-check
+	[[ $output == *segment:*missing* ]] || fail "$output"
+}
+
+@test "a shortened segment is found without reading data" {
+	f=$(segment)
+	chmod u+w "$f"
+	truncate -s -1 "$f"
+	run -4 blk-check
+	[[ $output == *segment:* ]] || fail "$output"
+}
+
+@test "a damaged commit is found" {
+	flip "$BLK_STORE/log/000000000/000000000001" 120
+	run -4 blk-check
+	[[ $output == *commit:* ]] || fail "$output"
+}
+
+@test "a lost commit in the middle is found" {
+	rm -f "$BLK_STORE/log/000000000/000000000001"
+	run -4 blk-check
+	[[ $output == *log/000000000/000000000001* ]] || fail "$output"
+}
+
+@test "what was read is remembered, and left out within --max-age" {
+	blk-check --json --read-data >first
+	blk-check --json --read-data --max-age 1d >second
+	[ "$(tail -n 1 first | jq .read_segments)" -gt 0 ]
+	[ "$(tail -n 1 second | jq .read_segments)" -le 1 ]
+}
+
+@test "a share of the data is read: percent, bytes, one of several parts" {
+	blk-check --json --read-data=1% >out
+	[ "$(tail -n 1 out | jq .read_segments)" -ge 1 ]
+	blk-check --json --read-data=1 >out
+	[ "$(tail -n 1 out | jq .read_segments)" = 1 ]
+	a=$(blk-check -n --json --read-data=1/2 | tail -n 1 | jq .read_segments)
+	b=$(blk-check -n --json --read-data=2/2 | tail -n 1 | jq .read_segments)
+	all=$(blk-check -n --json --read-data | tail -n 1 | jq .read_segments)
+	[ $((a + b)) = "$all" ]
+}
+
+@test "the index is made again to the identical listing" {
+	blk-ls --versions numbers >before
+	blk-ls --objects >>before
+	blk-check --rebuild-index
+	blk-ls --versions numbers >after
+	blk-ls --objects >>after
+	cmp before after
+}
+
+@test "repair of a sound store changes no byte" {
+	(cd "$BLK_STORE" && find config log segments checkpoint -type f |
+		sort | xargs sha256sum) >before
+	blk-check --repair --read-data -n
+	blk-check --repair
+	(cd "$BLK_STORE" && find config log segments checkpoint -type f |
+		sort | xargs sha256sum) >after
+	cmp before after
+}
+
+@test "repair fetches what is damaged from another store" {
+	blk-init -s other
+	seq 100000 | blk-put -s other -N numbers >/dev/null
+	blk-backup create -s other -N tree tree >/dev/null
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -0 blk-check --repair --from other
+	blk-check --read-data
+	[ "$(blk-get numbers | sha256sum)" = "$(seq 100000 | sha256sum)" ]
+	[ "$(blk-get tree:/sub/file | sha256sum)" = "$(seq 5000 | sha256sum)" ]
+}
+
+@test "repair makes what is damaged anew from files" {
+	mkdir files
+	seq 100000 >files/numbers
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -0 blk-check --repair --from files --from tree
+	blk-check --read-data
+	[ "$(blk-get numbers | sha256sum)" = "$(seq 100000 | sha256sum)" ]
+}
+
+@test "what is found nowhere is said lost, and the next put heals it" {
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -4 blk-check --repair
+	run -4 blk-check
+	[[ $output == *lost* ]] || fail "$output"
+	seq 100000 | blk-put -N numbers >/dev/null
+	blk-backup create --force -N tree tree >/dev/null
+	run -0 blk-check --read-data
+	[ "$(blk-get numbers@1 | sha256sum)" = "$(seq 100000 | sha256sum)" ]
+}
+
+@test "damage that was noted is healed by the next put of the same content" {
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	seq 100000 | blk-put -N numbers >/dev/null
+	blk-backup create --force -N tree tree >/dev/null
+	[ "$(blk-get numbers@1 | sha256sum)" = "$(seq 100000 | sha256sum)" ]
+	[ "$(blk-get tree@1:/sub/file | sha256sum)" = "$(seq 5000 | sha256sum)" ]
+}
+
+@test "a commit is put back from a copy of the store" {
+	cp -a "$BLK_STORE" copy
+	flip "$BLK_STORE/log/000000000/000000000001" 120
+	run -4 blk-check
+	run -0 blk-check --repair --from copy
+	blk-check --read-data
+}
+
+@test "--drop-damaged removes damaged files, and only then" {
+	f=$(segment)
+	flip "$f" 3000
+	run -4 blk-check --read-data
+	run -4 blk-check --repair
+	[ -e "$f" ]
+	run -4 blk-check --repair --drop-damaged
+	[ ! -e "$f" ]
+}
+
+@test "blk-check refuses what makes no sense" {
+	run -2 blk-check --read-data=3/2
+	run -2 blk-check --read-data=101%
+	run -2 blk-check --read-data=x
+	run -2 blk-check --from other
+	run -2 blk-check operand
+	run -6 blk-check -s nowhere
+}
+
+@test "nothing is found while others store, remove and collect" {
+	local i writer bad=0
+
+	for i in {1..300}; do echo "$i" >"f$i"; done
+	blk-put -q f* >ids
+	(
+		for i in {1..60}; do
+			echo "$i" | blk-put -q -N "n$((i % 10))" >/dev/null
+			[ $((i % 10)) -gt 0 ] || blk-rm -q n1 n2 n3 >/dev/null
+			[ $((i % 20)) -gt 0 ] || blk-gc -q
+		done
+	) &
+	writer=$!
+	while kill -0 "$writer" 2>/dev/null; do
+		blk-check -q --read-data >>found 2>&1 || bad=$((bad + 1))
+	done
+	wait "$writer"
+	cat found
+	[ "$bad" -eq 0 ]
+}

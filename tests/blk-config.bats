@@ -1,0 +1,148 @@
+# What blk-config(1) promises.
+load helper
+
+setup() {
+	blk_setup
+	blk-init
+}
+
+commits() {
+	find store/log -type f | wc -l
+}
+
+@test "blk-config list prints every setting, the defaults too" {
+	run -0 --separate-stderr blk-config list
+	[ "$output" = 'compression=zstd:3
+frame-size=1M
+gc.keep-unreferenced=24h
+gc.max-unused=5
+segment-size=16M' ]
+	[ -z "$stderr" ]
+}
+
+@test "what blk-config set changed, get and list print" {
+	run -0 --separate-stderr blk-config set compression lz4
+	[ -z "$output$stderr" ]
+	blk-config set user.contact operations@example.org
+	[ "$(blk-config get compression)" = lz4 ]
+	[ "$(blk-config get user.contact)" = operations@example.org ]
+	blk-config list >list
+	grep -qx 'compression=lz4' list
+	grep -qx 'user.contact=operations@example.org' list
+}
+
+@test "the empty value takes a setting back to its default" {
+	blk-config set gc.max-unused 30
+	blk-config set user.a b
+	blk-config set gc.max-unused ''
+	blk-config set user.a ''
+	[ "$(blk-config get gc.max-unused)" = 5 ]
+	run -6 --separate-stderr blk-config get user.a
+	[ "$stderr" = 'blk-config: user.a: not set' ]
+	run ! grep user.a <(blk-config list)
+}
+
+@test "a value as long as an argument can be leaves the store readable" {
+	value=$(head -c 130000 /dev/zero | tr '\0' '%')
+	blk-config set user.long "$value"
+	rm -f store/index-1.db*
+	[ "$(blk-config get user.long)" = "$value" ]
+	printf 'hello\n' | blk-put -N f
+	blk-get f | grep -qx hello
+}
+
+@test "settings are in the log: they survive the index" {
+	blk-config set segment-size 2M
+	blk-config list >before
+	rm -f store/index-*
+	blk-config -q list | cmp - before
+}
+
+@test "a setting holds for what is written from then on" {
+	seq 100000 >in
+	blk-config set compression none
+	blk-put -N a in
+	plain=$(du -sb --exclude='index-*' --exclude=reserve store | cut -f 1)
+	[ "$plain" -gt 500000 ]
+	blk-config set compression zstd:9
+	seq 2 200000 >in2
+	blk-put -N b in2
+	both=$(du -sb --exclude='index-*' --exclude=reserve store | cut -f 1)
+	[ $((both - plain)) -lt 700000 ]
+	blk-get b | cmp - in2
+}
+
+@test "setting what is set makes no commit" {
+	blk-config set compression lz4
+	before=$(commits)
+	blk-config set compression lz4
+	blk-config set user.never ''
+	[ "$(commits)" -eq "$before" ]
+}
+
+@test "keys that are no settings are usage errors" {
+	for args in 'get colour' 'set colour red' 'get user.' 'get chunk-size' \
+		'set user. x' 'get redirect' 'get user.a:b'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr blk-config $args
+		[[ $stderr == 'blk-config: '* ]] || fail "$args: $stderr"
+	done
+	[ "$(commits)" -eq 1 ]
+}
+
+@test "values that a key does not take are usage errors" {
+	while read -r key value; do
+		run -2 --separate-stderr blk-config set "$key" "$value"
+		[[ $stderr == 'blk-config: '* ]] || fail "$key $value: $stderr"
+	done <<-'END'
+		compression rot13
+		compression zstd:100
+		segment-size 1
+		segment-size many
+		frame-size 1G
+		gc.max-unused 101
+		gc.max-unused -1
+		gc.keep-unreferenced soon
+	END
+	[ "$(commits)" -eq 1 ]
+}
+
+@test "blk-config -n changes nothing" {
+	run -0 --separate-stderr blk-config set -n compression lz4
+	[ "$stderr" = "blk-config: would set compression to 'lz4'" ]
+	[ "$(blk-config get compression)" = zstd:3 ]
+}
+
+@test "blk-config has subcommands, each with its operands" {
+	for args in '' 'get' 'get a b' 'set compression' 'set a b c' 'list x' 'show' \
+		'get -n compression'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr blk-config $args
+		[ -z "$output" ]
+	done
+}
+
+@test "a store that is not there is exit 6" {
+	run -6 --separate-stderr blk-config -s nowhere list
+	[[ $stderr == *nowhere*blk-init* ]] || fail "$stderr"
+	[ ! -e nowhere ]
+}
+
+@test "blk-config --json has a line for each setting and a summary" {
+	blk-config set user.x 'a "b"'
+	blk-config list --json >out
+	[ "$(jq -r 'select(.type == "setting" and .key == "user.x").value' out)" = 'a "b"' ]
+	[ "$(jq -r 'select(.key == "user.x").default' out)" = false ]
+	[ "$(jq -r 'select(.key == "compression").default' out)" = true ]
+	[ "$(tail -n 1 out)" = '{"type":"summary","settings":6}' ]
+	[ "$(blk-config get --json compression | head -n 1 | jq -r .value)" = zstd:3 ]
+}
+
+@test "blk-config -0 ends items in NUL" {
+	blk-config list -0 | tr '\0' '\n' | cmp - <(blk-config list)
+}
+
+@test "a lost list is a failure" {
+	run -1 --separate-stderr bash -c 'blk-config list >/dev/full'
+	[ "$stderr" = 'blk-config: standard output: No space left on device' ]
+}

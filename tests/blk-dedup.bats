@@ -1,0 +1,176 @@
+load helper
+
+setup() {
+	blk_setup
+	blk-init
+	mkdir data
+	for i in {1..20}; do seq "$i" $((i * 900)) >"data/$i"; done
+	cp data/20 data/again
+}
+
+# field FILE KEY: of the first JSON object of a line that has it.
+field() { jq -r "select(.$2 != null) | .$2" "$1" | head -n 1; }
+
+@test "blk-dedup --chunks prints chunks that make up the file" {
+	head -c 300000 /dev/urandom >in
+	blk-dedup --chunks in >chunks
+	[ "$(awk '{ n += $2 } END { print n }' chunks)" = 300000 ]
+	while read -r offset length id; do
+		found=$(tail -c +$((offset + 1)) in | head -c "$length" | sha256sum)
+		[ "${found%% *}" = "$id" ]
+	done <chunks
+}
+
+@test "blk-dedup --chunks cuts as the store does" {
+	head -c 300000 /dev/urandom >in
+	blk-dedup --chunks in | cut -d ' ' -f 3 >made
+	id=$(blk-put in)
+	blk-ls --chunks "$id" --format '%(id)' >stored
+	cmp made stored
+}
+
+@test "blk-dedup --chunks goes on after a file that cannot be read" {
+	echo x >in
+	run -3 --separate-stderr blk-dedup --chunks absent in
+	[[ $output == *' 2 '* ]] || fail "$output"
+	[[ ${stderr-} == *absent* ]] || fail "$output"
+}
+
+# within PERCENT SAID REAL
+within() {
+	[ $(($2 * 100)) -le $(($3 * (100 + $1))) ] &&
+		[ $(($2 * 100)) -ge $(($3 * (100 - $1))) ] || fail "$2, not $3"
+}
+
+# What a new store of these sizes takes for data: bytes, segments, data bytes.
+real() { # MIN:AVG:MAX
+	rm -rf real
+	BLK_STORE=$PWD/real blk-init --chunk-size "$1"
+	BLK_STORE=$PWD/real blk-backup create -q -j 1 -N data data >/dev/null
+	find real/segments real/log -type f -printf '%s\n' |
+		awk '{ n += $1 } END { printf "%s ", n }'
+	find real/segments -type f | wc -l
+	BLK_STORE=$PWD/real blk-dedup --json |
+		jq 'select(.what == "each chunk once").bytes'
+}
+
+@test "estimates are within 2 % of what a store then takes, at any chunk size" {
+	local bytes segments data
+
+	head -c 3000000 /dev/urandom >data/random
+	mkdir data/sub
+	for i in {1..300}; do seq "$i" $((i + 3000)) >"data/sub/$i"; done
+	for sizes in 4096:16384:65536 1K:4K:16K 64K:256K:1M; do
+		blk-dedup --json -j 1 --estimate --chunk-size "$sizes" data >estimate
+		read -r -d '' bytes segments data < <(real "$sizes") || true
+		within 2 "$(field estimate stored_bytes)" "$bytes"
+		within 0 "$(field estimate unique_bytes)" "$data"
+		[ "$(field estimate segments)" -eq "$segments" ] ||
+			fail "$(field estimate segments), not $segments"
+	done
+}
+
+@test "an estimate is bounded in memory: it takes a sample, and says so" {
+	head -c 6000000 /dev/urandom >data/random
+	cp data/random data/the-same
+	blk-dedup --json --estimate data >all
+	blk-dedup --json --estimate --max-memory 64K data >some
+	[ "$(jq .sampled all)" = false ]
+	[ "$(jq .sampled some)" = true ]
+	within 25 "$(field some unique_bytes)" "$(field all unique_bytes)"
+	within 25 "$(field some stored_bytes)" "$(field all stored_bytes)"
+}
+
+@test "an estimate compares several sizes and needs no store" {
+	BLK_STORE=$PWD/none blk-dedup --estimate --chunk-size 4096:16384:65536 \
+		--chunk-size 64K:256K:1M data >out
+	grep -q '^4096:16384:65536 ' out
+	grep -q '^65536:262144:1048576 ' out
+	[ ! -e none ]
+}
+
+@test "an estimate counts what is there twice once" {
+	blk-dedup --json --estimate data >out
+	[ "$(field out bytes)" -gt "$(field out unique_bytes)" ]
+}
+
+@test "blk-dedup reports the largest duplicates" {
+	blk-backup create -N data data
+	blk-dedup >out
+	grep -q "$(sha256sum <data/20 | cut -c 1-64)" out
+}
+
+@test "blk-dedup --apply cuts anew what was stored without, and no id changes" {
+	head -c 3000000 /dev/urandom >in
+	blk-put -N one in
+	id=$({ printf x; cat in; } | blk-put --no-dedup -N two)
+	before=$(blk-stat --json two | jq -r 'select(.unique != null).unique' | head -n 1)
+	[ "$before" -gt 2900000 ]
+	run --separate-stderr blk-dedup --apply
+	[ "$status" -eq 0 ]
+	[ "$(blk-get two | sha256sum | cut -c 1-64)" = "$id" ]
+	after=$(blk-stat --json two | jq -r 'select(.unique != null).unique' | head -n 1)
+	[ "$after" -lt 100000 ]
+	blk-gc
+	[ "$(blk-get two | sha256sum | cut -c 1-64)" = "$id" ]
+	blk-check --read-data
+}
+
+@test "blk-dedup --apply -n changes nothing" {
+	head -c 300000 /dev/urandom | blk-put --no-dedup -N x
+	find "$BLK_STORE/log" "$BLK_STORE/segments" -type f | sort >before
+	blk-dedup --apply -n
+	find "$BLK_STORE/log" "$BLK_STORE/segments" -type f | sort >after
+	cmp before after
+}
+
+@test "blk-dedup refuses what makes no sense" {
+	run -2 blk-dedup --apply --estimate data
+	run -2 blk-dedup --estimate
+	run -2 blk-dedup --chunks
+	run -2 blk-dedup --chunk-size 4096:16384:65536
+	run -2 blk-dedup --estimate --chunk-size 5:4:3 data
+	run -2 blk-dedup --max-time 5m
+	run -1 --separate-stderr blk-dedup --estimate absent
+	[[ ${stderr-} == *absent* ]] || fail "$output"
+}
+
+@test "blk-dedup of a store that is not there is exit 6" {
+	run -6 blk-dedup -s nowhere
+}
+
+@test "a lookup that fails is a miss, and said; --apply finds what is there twice" {
+	need sqlite3
+	head -c 2000000 /dev/urandom >in
+	{ cat in && echo more; } >longer
+	blk-put -N one in
+	sqlite3 "$BLK_STORE/index-1.db" 'UPDATE facts SET chk = chk + 1 WHERE what < 16'
+	run -0 --separate-stderr blk-put -N two longer
+	[ "$output" = "$(sha longer)" ]
+	[[ ${stderr-} == *'a lookup failed'* ]] || fail "${stderr-}"
+	[ "$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')" -gt 3900000 ]
+	run -0 blk-dedup --apply
+	[ "$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')" -lt 2200000 ]
+	blk-get one | cmp - in
+	blk-get two | cmp - longer
+	blk-check --read-data
+}
+
+@test "--apply ends after --max-time, and the next run goes on" {
+	for i in 1 2 3; do
+		head -c 2000000 /dev/urandom >"in$i"
+		blk-put -q -N "name$i" "in$i" >/dev/null
+		blk-put -q -N "copy$i" --no-dedup "in$i" >/dev/null
+	done
+	sum=$(cat in? | sha256sum)
+	blk-dedup --json --apply --max-time 1s >got
+	jq -e '.type == "summary" and .objects <= 3' got
+	# Killed at any time, it has lost at most what it was about to commit.
+	timeout -s KILL 0.05 blk-dedup --apply || true
+	blk-dedup --apply
+	[ "$(blk-dedup --json --apply | jq .objects)" = 0 ]
+	[ "$(cat <(blk-get copy1) <(blk-get copy2) <(blk-get copy3) | sha256sum)" = "$sum" ]
+	blk-check --read-data
+	stored=$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')
+	[ "$stored" -lt 6300000 ] || fail "$stored"
+}

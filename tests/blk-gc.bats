@@ -1,0 +1,290 @@
+# blk-gc frees what nothing refers to.
+# shellcheck disable=SC2154  # stderr is run's
+load helper
+
+setup() {
+	blk_setup
+	blk-init
+}
+
+files() {
+	find store/segments store/log store/checkpoint -type f | sort
+}
+
+bytes() { # DIRECTORY: of all files below
+	find "$1" -type f ! -name 'index-1.db*' -printf '%s\n' | paste -sd + | bc
+}
+
+@test "blk-gc of a store without garbage has nothing to free" {
+	echo x | blk-put -N n >/dev/null
+	files >before
+	run -0 blk-gc
+	[ "$output" = "nothing to free" ]
+	files | cmp - before
+	run -0 blk-gc -q
+	[ -z "$output" ]
+}
+
+@test "blk-gc frees what was dropped, and leaves what was not" {
+	random_file 3000000 gc-a a
+	random_file 3000000 gc-b b
+	blk-put -N a a >/dev/null
+	blk-put -N b b >/dev/null
+	blk-rm -q a
+	run -0 blk-gc --max-unused 0
+	[[ $output == *condemned*removed* ]] || fail "$output"
+	[ "$(bytes store/segments)" -lt 3200000 ]
+	blk-get b | cmp - b
+	run -6 blk-get -e a
+}
+
+@test "put, rm, gc, put of the same bytes, gc: still there (R1)" {
+	random_file 300000 gc a
+	id=$(blk-put a)
+	blk-rm -q "$id"
+	blk-gc -q --max-unused 0
+	[ "$(blk-put a)" = "$id" ]
+	blk-gc -q --max-unused 0
+	blk-get "$id" | cmp - a
+	blk-rm -q "$id"
+	[ "$(blk-put a)" = "$id" ]
+	blk-gc -q --max-unused 0
+	blk-gc -q --max-unused 0
+	blk-get "$id" | cmp - a
+}
+
+@test "after deleting everything and collecting, a store is as an empty one" {
+	random_file 5000000 gc big
+	blk-put -N big big >/dev/null
+	for i in $(seq 300); do printf '%s n%s\n%s\n' "${#i}" "$i" "$i"; done | blk-put --batch >/dev/null
+	for i in $(seq 20); do echo "$i" | blk-put >/dev/null; done
+	blk-ls --objects --format '%(class) %(id)' | sed -n 's/^content //p' >ids
+	blk-ls --format '%(name)' | blk-rm -q -T -
+	blk-rm -q -f -T ids 2>/dev/null || true
+	blk-ls --log >/dev/null
+	while read -r id; do blk-rm -q -f "$id"; done <ids
+	run -0 blk-ls --objects --count
+	[ "$output" = 0 ]
+	blk-gc -q --max-unused 0
+	blk-init -s empty
+	[ "$(bytes store)" -lt "$(($(bytes empty) + 1048576))" ]
+	[ "$(find store/segments -type f | wc -l)" -eq 0 ]
+	run -0 blk-stat --health
+}
+
+@test "-n says what would be done, and does nothing" {
+	random_file 3000000 gc a
+	blk-put -N a a >/dev/null
+	blk-rm -q a
+	files >before
+	run -0 blk-gc -n
+	[[ $output == *"would be condemned"* ]] || fail "$output"
+	files | cmp - before
+	blk-gc -n --json | jq -e '.dry_run and .condemned_segments >= 1' >/dev/null
+}
+
+@test "a partly dead segment is repacked when more than --max-unused is dead" {
+	for i in $(seq 30); do random_file 100000 "gc-$i" "f$i"; done
+	blk-put -v f* | awk '{ print $1 }' >ids
+	# One segment with 30 objects; three of them go: 10 %.
+	head -n 3 ids | blk-rm -q -T -
+	run -0 blk-gc --max-unused 50
+	[ "$output" = "nothing to free" ]
+	run -0 blk-gc --max-unused 20%
+	[ "$output" = "nothing to free" ]
+	run -0 blk-gc --max-unused 5
+	[[ $output == *"1 segment"*condemned* || $output == *"segments"*condemned* ]] || fail "$output"
+	tail -n +4 ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(tail -n +4 ids)
+	dead=$(blk-stat --json | jq 'select(.type == "summary").dead_bytes')
+	[ "$dead" -lt 150000 ]
+}
+
+@test "gc.max-unused is the default" {
+	for i in $(seq 10); do random_file 100000 "gc-$i" "f$i"; done
+	first=$(blk-put f* | head -n 1)
+	blk-rm -q "$first"
+	blk-config set gc.max-unused 50
+	run -0 blk-gc
+	[ "$output" = "nothing to free" ]
+	blk-config set gc.max-unused 5
+	run -0 blk-gc
+	[[ $output == *condemned* ]] || fail "$output"
+}
+
+@test "--max-repack-size bounds what is copied, and the next run goes on" {
+	for i in 1 2 3; do
+		for k in 1 2; do random_file 1500000 "gc-$i-$k" "f$i$k"; done
+		blk-put "f${i}1" "f${i}2" >>ids
+	done
+	sed -n 'p;n' ids | blk-rm -q -T -
+	blk-gc --json --max-unused 0 --max-repack-size 2M >got
+	[ "$(jq .copied_bytes got)" -le 2097152 ]
+	jq -e '.unfinished' got >/dev/null
+	for _ in 1 2 3 4; do blk-gc -q --max-unused 0 --max-repack-size 2M; done
+	[ "$(blk-stat --json | jq 'select(.type == "summary").dead_bytes')" -eq 0 ]
+	sed -n 'n;p' ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n 'n;p' ids)
+}
+
+@test "expired versions go with the next collection" {
+	id=$(echo secret | blk-put -N n --expires 1s)
+	echo stays | blk-put -N n >/dev/null
+	sleep 1.2
+	run -0 blk-gc --json
+	[ "$(jq .expired <<<"$output")" = 1 ]
+	run -6 blk-get -e "$id"
+	run -0 blk-get n
+	[ "$output" = stays ]
+}
+
+@test "the log is folded: checkpoints stay, commits below them go" {
+	for i in $(seq 20); do echo "$i" | blk-put -N n >/dev/null; done
+	blk-rm -q --keep-last 1 n
+	blk-gc -q --max-unused 0
+	blk-gc -q --max-unused 0
+	[ "$(find store/checkpoint -type f | wc -l)" -le 2 ]
+	[ "$(find store/log -type f | wc -l)" -le 4 ]
+	run -0 blk-get n
+	[ "$output" = 20 ]
+	rm -f store/index-1.db*
+	run -0 bash -c 'blk-get n 2>/dev/null'
+	[ "$output" = 20 ]
+	echo 21 | blk-put -N n >/dev/null
+	run -0 blk-ls --format '%(index)' n
+	[ "$output" = 21 ]
+}
+
+@test "two collectors exclude each other: the second is exit 5" {
+	random_file 30000000 gc big
+	blk-put -N big big >/dev/null
+	blk-rm -q big
+	flock store/locks/collect sleep 3 3>&- &
+	holder=$!
+	sleep 0.3
+	run -5 blk-gc --lock-wait 1s
+	[[ $output == "blk-gc: "* ]] || fail "$output"
+	wait "$holder"
+	run -0 blk-gc -q
+}
+
+@test "a collector that is killed is no harm, and the next run goes on" {
+	for i in $(seq 6); do random_file 2000000 "gc-$i" "f$i"; done
+	blk-put f1 f2 f3 f4 f5 f6 >ids
+	sed -n '1p;3p;5p' ids | blk-rm -q -T -
+	for delay in 0.005 0.01 0.02 0.04; do
+		timeout -s KILL "$delay" blk-gc -q --max-unused 0 2>/dev/null || true
+	done
+	sed -n '2p;4p;6p' ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n '2p;4p;6p' ids)
+	blk-gc -q --max-unused 0
+	blk-gc -q --max-unused 0
+	[ "$(bytes store/segments)" -lt 6300000 ]
+	run -0 blk-check -q
+}
+
+@test "writers and readers go on while it collects" {
+	random_file 2000000 gc keep
+	id=$(blk-put -N keep keep)
+	for i in $(seq 8); do
+		random_file 500000 "gc-$i" "f$i"
+		blk-put -N "n$i" "f$i" >/dev/null
+		blk-rm -q "n$i" 
+		blk-gc -q --max-unused 0 3>&- &
+		pid=$!
+		blk-get keep | cmp - keep
+		random_file 100000 "gc-new-$i" new
+		got=$(blk-put new)
+		blk-get "$got" | cmp - new
+		wait "$pid"
+	done
+	[ "$(blk-put keep)" = "$id" ]
+}
+
+@test "--json sums up what was done" {
+	random_file 300000 gc a
+	blk-put -N a a >/dev/null
+	blk-rm -q a
+	blk-gc --json >got
+	[ "$(wc -l <got)" -eq 1 ]
+	jq -e '.type == "summary" and (.dry_run | not) and .condemned_segments >= 1 and
+		.removed_files >= 1 and .checkpoint > 0' got >/dev/null
+}
+
+@test "-v names the phases" {
+	random_file 300000 gc a
+	blk-put -N a a >/dev/null
+	blk-rm -q a
+	run -0 --separate-stderr blk-gc -v
+	for phase in expire list repack fold remove; do
+		[[ $stderr == *"blk-gc: $phase"* ]] || fail "$phase: $stderr"
+	done
+}
+
+@test "a clock that is far off expires nothing, unless it is forced" {
+	need faketime
+	need plain
+	echo x | blk-put -N n --expires 1h >/dev/null
+	run -0 faketime '+400 days' blk-gc
+	[[ $output == *"nothing expired"* ]] || fail "$output"
+	run -0 blk-get n
+	run -0 faketime '+400 days' blk-gc --force-clock --json
+	[ "$(jq .expired <<<"$output")" = 1 ]
+}
+
+# Run what is on stdin in a file system of 32 MiB below mnt.
+in_small_disk() {
+	mkdir -p mnt
+	unshare -m bash -e -c 'mount -t tmpfs -o size=32m none mnt; . /dev/stdin'
+}
+
+@test "on a full disk blk-rm and blk-gc spend the reserve, and make it again" {
+	need tmpfs
+	random_file 6000000 gc big
+	in_small_disk <<-'EOF'
+		export BLK_STORE=$PWD/mnt/store
+		blk-init
+		blk-put -N big big >/dev/null
+		echo x | blk-put -N small >/dev/null
+		cat /dev/zero >mnt/filler 2>/dev/null || true
+		! echo y | blk-put -N other >/dev/null 2>err
+		grep -q 'No space left' err
+		blk-rm big 2>err
+		grep -q 'reserve is spent' err
+		[ ! -e mnt/store/reserve ]
+		blk-gc -q --max-unused 0
+		[ "$(blk-get small)" = x ]
+		! blk-get -e big
+		rm mnt/filler
+		blk-gc -q --max-unused 0
+		[ "$(du -B 1 mnt/store/reserve | cut -f 1)" -ge 8388608 ]
+		blk-put -N big big >/dev/null
+		blk-rm -q big
+		cat /dev/zero >mnt/filler 2>/dev/null || true
+		blk-gc --max-unused 0 >out 2>err
+		grep -q 'reserve is spent' err
+		[ "$(find mnt/store/segments -type f -size +1000k | wc -l)" -eq 0 ]
+		[ "$(blk-get small)" = x ]
+	EOF
+}
+
+@test "bad options are usage errors" {
+	run -2 blk-gc --max-unused 101
+	run -2 blk-gc --max-unused x
+	run -2 blk-gc --max-unused -1
+	run -2 blk-gc --max-time 0s
+	run -2 blk-gc --max-time soon
+	run -2 blk-gc --max-repack-size huge
+	run -2 blk-gc operand
+	run -6 blk-gc -s "$PWD/none"
+}
+
+@test "a report that cannot be written is exit 1" {
+	run -1 bash -c 'blk-gc >/dev/full'
+}
+
+@test "the examples of blk-gc run" {
+	for n in 1 2 3; do seq $n 100000 | blk-put -N numbers; done
+	blk-rm -q numbers@1 numbers@2
+	run -0 blk-gc -n
+	run -0 blk-gc --max-unused 0
+	run -0 blk-gc -q --max-time 1h
+	seq 3 100000 | cmp - <(blk-get numbers)
+}

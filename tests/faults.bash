@@ -1,0 +1,88 @@
+# faults.bash - what the tests that break things share; loaded after helper.
+#
+# What is acknowledged stands in acked/, a file an object, named by its id.
+# BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one.
+# shellcheck shell=bash
+
+# Before blk_setup takes them away.
+soak=${BLK_SOAK:-} seed=${BLK_SEED:-1}
+
+# noise: an endless stream of bytes that depends on the seed only.
+noise() {
+	openssl enc -aes-128-ctr -nosalt -pass "pass:$seed" -md sha256 \
+		-in /dev/zero 2>/dev/null
+}
+
+# sample COUNT N: COUNT of the numbers from 1 to N, or all of them.
+sample() {
+	if [ -n "$soak" ] || [ "$2" -le "$1" ]; then
+		seq "$2"
+	else
+		shuf -i "1-$2" -n "$1" --random-source=<(noise) | sort -n
+	fi
+}
+
+# inject RULES COMMAND...: run it under these rules, its calls in the file log.
+inject() {
+	local rules=$1
+
+	shift
+	: >log
+	timeout -k 5 60 env LD_PRELOAD="$BUILD/tests/inject.so" \
+		INJECT="$rules" INJECT_LOG="$PWD/log" INJECT_COUNT="$PWD/count" "$@"
+}
+
+# acked ID FILE: this was promised.
+acked() {
+	mkdir -p acked
+	cp "$2" "acked/$1"
+}
+
+# put FILE [OPTION...]: store it, and expect it to be there from now on.
+put() {
+	local file=$1 id
+
+	shift
+	id=$(blk-put "$@" "$file") || fail "put $file: $?"
+	[ "$id" = "$(sha "$file")" ] || fail "put $file: said $id"
+	acked "$id" "$file"
+}
+
+# all_there: everything that was promised reads back.
+all_there() {
+	local id
+
+	(cd acked && stat -c '%n %s' -- *) | while read -r id size; do
+		printf '%s %s\n' "$id" "$size"
+		cat "acked/$id"
+		echo
+	done >want
+	ls acked | timeout -k 5 60 blk-get --batch >got ||
+		fail "$1: get: $?"
+	cmp got want || fail "$1: what was promised is not there"
+}
+
+# healthy [OPTION...]: blk-check finds nothing.
+healthy() {
+	local said rc=0
+
+	said=$(timeout -k 5 120 blk-check "$@" 2>&1) || rc=$?
+	[ "$rc" -eq 0 ] || fail "blk-check $*: $rc: $said"
+}
+
+# base_store: a store with some of everything, and acked/.
+base_store() {
+	blk-init
+	random_file 300000 a data-a
+	random_file 5000 b data-b
+	echo one >data-1
+	echo two >data-2
+	put data-a -N big
+	put data-1 -N name
+	put data-2 -N name
+	put data-b
+	mkdir tree tree/sub
+	cp data-b tree/b
+	cp data-1 tree/sub/one
+	blk-backup create -q -N tree tree >/dev/null
+}

@@ -1,0 +1,324 @@
+/*
+ * Segments: what is damaged or impossible is refused.
+ */
+#include "segment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "segment-bench.h"
+
+/* A file with three frames, one raw. */
+static uint8_t *
+small_file(struct bench *n, size_t *len)
+{
+	uint8_t data[600];
+	uint32_t seed = SEED;
+	struct digest id;
+
+	fill_text(data, 400, &seed);
+	fill_noise(data + 400, 200, &seed);
+	add(n, KIND_DATA, data, 300);
+	add(n, KIND_DATA, data + 300, 100);
+	end_frame(n);
+	add(n, KIND_DATA, data + 400, 200);
+	add(n, KIND_LIST, data, 200);
+	return seal(n, &id, len, NULL);
+}
+
+/* Is the file, as altered, refused: by its header, trailer, table or by a
+ * frame? */
+static bool
+refused(struct bench *n, const uint8_t *file, size_t len)
+{
+	uint8_t plain[1024];
+	struct segment_table t;
+	bool bad = false;
+
+	if (segment_parse(file, len, origin.store, &t, &n->why) != BLK_OK)
+		return true;
+	for (uint32_t i = 0; i < t.frames; i++)
+		if (segment_unpack(n->codecs, &t.frame[i],
+		        file + t.frame[i].offset, plain, &n->why) != BLK_OK)
+			bad = true;
+	segment_table_release(&t);
+	return bad;
+}
+
+static void
+every_flipped_bit_and_every_cut_is_noticed(void **state)
+{
+	struct bench n;
+	uint8_t *file;
+	size_t len;
+
+	(void)state;
+	start(&n, "zstd", false);
+	file = small_file(&n, &len);
+	assert_false(refused(&n, file, len));
+	for (size_t bit = 0; bit < len * 8; bit++) {
+		size_t at = bit / 8;
+
+		/* Compat bits, session and random bytes may be any. */
+		if ((at >= 16 && at < 20) || (at >= 40 && at < 72))
+			continue;
+		file[at] ^= (uint8_t)(1u << bit % 8);
+		assert_true(refused(&n, file, len));
+		file[at] ^= (uint8_t)(1u << bit % 8);
+	}
+	for (size_t cut = 0; cut < len; cut++)
+		assert_true(refused(&n, file, cut));
+	free(file);
+	stop(&n);
+}
+
+static void
+a_newer_format_is_told_from_damage(void **state)
+{
+	struct segment_origin seen;
+	uint8_t h[SEGMENT_HEADER] = SEGMENT_MAGIC;
+	struct fault why;
+
+	(void)state;
+	h[8] = 1;
+	memcpy(h + 24, origin.store, 16);
+	memcpy(h + 40, origin.session, 16);
+	assert_int_equal(
+	    segment_header(h, sizeof(h), origin.store, &seen, &why), BLK_OK);
+	assert_memory_equal(seen.session, origin.session, 16);
+	h[16] = 0xff; /* compat */
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_OK);
+	h[12] = 1;
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_INVALID);
+	assert_non_null(strstr(why.text, "newer blk"));
+	h[12] = 0;
+	h[8] = 2;
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_INVALID);
+	h[8] = 0;
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_CORRUPT);
+	h[8] = 1;
+	h[24] ^= 1;
+	assert_int_equal(
+	    segment_header(h, 96, origin.store, NULL, &why), BLK_CORRUPT);
+	assert_int_equal(segment_header(h, 95, NULL, NULL, &why), BLK_CORRUPT);
+}
+
+/* Parse a table, with a right check, of a file whose frames take stored
+ * bytes. */
+static enum blk_status
+parse(const void *table, size_t len, uint64_t stored)
+{
+	uint8_t trailer[SEGMENT_TRAILER] = { 0 };
+	struct fault why;
+	struct segment_table t;
+	enum blk_status st;
+
+	put_le64(trailer, SEGMENT_HEADER + stored);
+	put_le64(trailer + 8, len);
+	digest_xxh128(table, len, trailer + 16);
+	memcpy(trailer + 56, SEGMENT_TAIL, 8);
+	st = segment_table_parse(table, len, trailer,
+	    SEGMENT_HEADER + stored + len + SEGMENT_TRAILER, &t, &why);
+	if (st != BLK_OK) {
+		assert_null(t.frame);
+		assert_null(t.object);
+	}
+	segment_table_release(&t);
+	return st;
+}
+
+#define CHECK "12345678"
+#define ID "an id of 32 bytes, any of them. "
+
+static void
+impossible_tables_are_refused(void **state)
+{
+#define CASE(text, stored, st)                                                 \
+	{                                                                      \
+		text, sizeof(text) - 1, stored, st                             \
+	}
+	static const struct {
+		const char *table;
+		size_t len;
+		uint64_t stored;
+		enum blk_status st;
+	} cases[] = {
+		CASE("\1\5\5\0\1" CHECK ID "\1\5", 5, BLK_OK),
+		CASE("\1\3\5\1\2" CHECK ID "\1\4" ID "\1\1", 3, BLK_OK),
+		CASE("\1\0\0\0\1" CHECK ID "\7\0", 0, BLK_OK),
+		CASE("", 0, BLK_CORRUPT),
+		CASE("\0", 0, BLK_CORRUPT),
+		/* more frames than the table, or anything, can hold */
+		CASE("\2\5\5\0\1" CHECK ID "\1\5", 5, BLK_CORRUPT),
+		CASE("\xff\xff\x3f\5\5\0\1" CHECK ID "\1\5", 5, BLK_CORRUPT),
+		CASE("\xff\xff\xff\xff\xff\xff\xff\xff\xff\1", 0, BLK_CORRUPT),
+		/* more objects */
+		CASE("\1\5\5\0\2" CHECK ID "\1\5", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\0" CHECK, 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\xff\xff\xff\1" CHECK ID "\1\5", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\1" CHECK ID
+		     "\1\5",
+		    5, BLK_CORRUPT),
+		/* objects shorter, longer */
+		CASE("\1\5\5\0\1" CHECK ID "\1\4", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\1" CHECK ID "\1\6", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\2" CHECK ID "\1\5" ID
+		     "\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1",
+		    5, BLK_CORRUPT),
+		/* frames shorter, longer than their place */
+		CASE("\1\5\5\0\1" CHECK ID "\1\5", 6, BLK_CORRUPT),
+		CASE("\1\5\5\0\1" CHECK ID "\1\5", 4, BLK_CORRUPT),
+		CASE("\1\x85\x80\x80\x80\x10\5\0\1" CHECK ID "\1\5", 5,
+		    BLK_CORRUPT),
+		/* raw, but of two lengths; stored in nothing */
+		CASE("\1\4\5\0\1" CHECK ID "\1\5", 4, BLK_CORRUPT),
+		CASE("\1\0\5\1\1" CHECK ID "\1\5", 0, BLK_CORRUPT),
+		CASE("\1\0\0\1\1" CHECK ID "\1\0", 0, BLK_CORRUPT),
+		/* plain length one too much: 16 MiB + 1 */
+		CASE("\1\5\x81\x80\x80\x08\1\1" CHECK ID "\1\x81\x80\x80\x08",
+		    5, BLK_CORRUPT),
+		CASE("\1\5\x80\x80\x80\x08\1\1" CHECK ID "\1\x80\x80\x80\x08",
+		    5, BLK_OK),
+		/* codec, kind, mixed */
+		CASE("\1\5\5\x63\1" CHECK ID "\1\5", 5, BLK_INVALID),
+		CASE("\1\5\5\0\1" CHECK ID "\0\5", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\1" CHECK ID "\x8\5", 5, BLK_CORRUPT),
+		CASE("\1\5\5\1\2" CHECK ID "\1\4" ID "\2\1", 5, BLK_CORRUPT),
+		CASE("\1\5\5\1\2" CHECK ID "\3\4" ID "\2\1", 5, BLK_OK),
+		/* not the shortest varint; bytes behind the end */
+		CASE("\1\5\5\0\1" CHECK ID "\1\x85\0", 5, BLK_CORRUPT),
+		CASE("\1\5\5\0\1" CHECK ID "\1\5\0", 5, BLK_CORRUPT),
+	};
+#undef CASE
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum blk_status st =
+		    parse(cases[i].table, cases[i].len, cases[i].stored);
+
+		if (st != cases[i].st)
+			fail_msg("case %zu: %d", i, (int)st);
+	}
+}
+
+static void
+lengths_that_wrap_are_refused(void **state)
+{
+	/* 257 times 16 MiB is 16 MiB, modulo 2^32. */
+	struct buf b = BUF_INIT(65536);
+	struct fault why;
+
+	(void)state;
+	assert_int_equal(
+	    buf_add(&b, "\1\5\x80\x80\x80\x08\1\x81\2" CHECK, 17, &why),
+	    BLK_OK);
+	for (unsigned i = 0; i < 257; i++)
+		assert_int_equal(
+		    buf_add(&b, ID "\1\x80\x80\x80\x08", 37, &why), BLK_OK);
+	assert_int_equal(parse(b.data, b.len, 5), BLK_CORRUPT);
+	buf_release(&b);
+}
+
+static void
+a_trailer_points_into_its_file(void **state)
+{
+	static const struct {
+		uint64_t size, offset, length;
+		enum blk_status st;
+	} cases[] = {
+		{ 200, 100, 36, BLK_OK },
+		{ 160, 96, 0, BLK_OK },
+		{ SEGMENT_MAX, 96, SEGMENT_MAX - 160, BLK_OK },
+		{ SEGMENT_MAX + 1, 96, SEGMENT_MAX - 159, BLK_CORRUPT },
+		{ 159, 95, 0, BLK_CORRUPT },
+		{ 200, 95, 41, BLK_CORRUPT },
+		{ 200, 100, 35, BLK_CORRUPT },
+		{ 200, 137, UINT64_MAX, BLK_CORRUPT },
+		{ 200, UINT64_MAX, 137, BLK_CORRUPT },
+		{ 0, 0, 0, BLK_CORRUPT },
+	};
+	uint64_t offset, length;
+	struct fault why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t p[SEGMENT_TRAILER] = { 0 };
+
+		put_le64(p, cases[i].offset);
+		put_le64(p + 8, cases[i].length);
+		memcpy(p + 56, SEGMENT_TAIL, 8);
+		assert_int_equal(
+		    segment_trailer(p, cases[i].size, &offset, &length, &why),
+		    cases[i].st);
+		if (cases[i].st != BLK_OK)
+			continue;
+		assert_int_equal(offset, cases[i].offset);
+		assert_int_equal(length, cases[i].length);
+	}
+}
+
+static void
+the_first_copy_of_an_object_is_found(void **state)
+{
+	struct segment_table t;
+	struct digest id, x, y;
+	struct bench n;
+	size_t len;
+
+	(void)state;
+	start(&n, "zstd", false);
+	add(&n, KIND_LIST, "x", 1);
+	add(&n, KIND_DATA, "y", 1);
+	add(&n, KIND_DATA, "x", 1);
+	add(&n, KIND_DATA, "y", 1);
+	assert_int_equal(digest_of("x", 1, &x, &n.why), BLK_OK);
+	assert_int_equal(digest_of("y", 1, &y, &n.why), BLK_OK);
+	free(seal(&n, &id, &len, &t));
+	assert_int_equal(segment_find(&t, &x, 0), 0);
+	assert_int_equal(segment_find(&t, &x, KIND_DATA), 2);
+	assert_int_equal(segment_find(&t, &y, KIND_DATA), 1);
+	assert_int_equal(segment_find(&t, &y, KIND_LIST), -1);
+	assert_int_equal(segment_find(&t, &id, 0), -1);
+	segment_table_release(&t);
+	stop(&n);
+}
+
+static void
+kinds_have_names(void **state)
+{
+	enum kind kind;
+
+	(void)state;
+	for (enum kind k = KIND_DATA; k <= KIND_RECORD; k++) {
+		const char *name = kind_name(k);
+
+		assert_true(kind_of(name, strlen(name), &kind));
+		assert_int_equal(kind, k);
+	}
+	assert_string_equal(kind_name(KIND_VERSION), "version");
+	assert_string_equal(kind_name((enum kind)0), "?");
+	assert_string_equal(kind_name((enum kind)8), "?");
+	assert_false(kind_of("dat", 3, &kind));
+	assert_false(kind_of("", 0, &kind));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_flipped_bit_and_every_cut_is_noticed),
+		cmocka_unit_test(a_newer_format_is_told_from_damage),
+		cmocka_unit_test(impossible_tables_are_refused),
+		cmocka_unit_test(lengths_that_wrap_are_refused),
+		cmocka_unit_test(a_trailer_points_into_its_file),
+		cmocka_unit_test(the_first_copy_of_an_object_is_found),
+		cmocka_unit_test(kinds_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
