@@ -312,6 +312,34 @@ several_segments() {
 	healthy --read-data
 }
 
+# What is condemned makes the collector fold.
+fold() { # NUMBER
+	random_file 50000 "race-fold-$1" fold
+	blk-put -q -N fold fold >/dev/null
+	blk-rm -q fold
+	collect
+}
+
+@test "a check of checkpoints that newer ones replace meanwhile is content" {
+	two_files
+	fold 1
+	at 'before get checkpoint/ 1' check blk-check
+	fold 2
+	fold 3
+	on check
+	[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.check out.check)"
+}
+
+@test "a check of a segment that is condemned meanwhile is content" {
+	two_files
+	at 'before stat segments/ 1' check blk-check
+	blk-rm -q a
+	collect
+	on check
+	[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.check out.check)"
+	healthy
+}
+
 @test "one stopped with the write lock is passed by, and does no harm" {
 	two_files
 	at 'before put log/ 1' writer blk-put -N b b
