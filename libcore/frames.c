@@ -129,11 +129,25 @@ unpin(struct entry *e)
 		entry_free(e);
 }
 
+/* Down to the bound, as far as nobody uses what there is. */
+static void
+shrink(struct frames *f)
+{
+	struct entry *next;
+
+	for (struct entry *o = f->oldest; f->bytes > f->max && o != NULL;
+	     o = next) {
+		next = o->newer;
+		if (o->pins == 0)
+			evict(f, o);
+	}
+}
+
 /* Add an entry, pinned; when another thread was first, take its. */
 static struct entry *
 insert(struct frames *f, struct entry *e)
 {
-	struct entry *old = pin(f, &e->segment, e->frame), *next;
+	struct entry *old = pin(f, &e->segment, e->frame);
 	struct entry **at = bucket_of(f, &e->segment, e->frame);
 
 	if (old != NULL) {
@@ -145,12 +159,7 @@ insert(struct frames *f, struct entry *e)
 	link_newest(f, e);
 	e->pins = 1;
 	f->bytes += e->bytes;
-	for (struct entry *o = f->oldest; f->bytes > f->max && o != NULL;
-	     o = next) {
-		next = o->newer;
-		if (o->pins == 0)
-			evict(f, o);
-	}
+	shrink(f);
 	return e;
 }
 
@@ -198,6 +207,15 @@ frames_forget(struct frames *f, const struct digest *segment)
 		if (digest_equal(&e->segment, segment))
 			evict(f, e);
 	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+frames_limit(struct frames *f, size_t max)
+{
+	pthread_mutex_lock(&f->lock);
+	f->max = max;
+	shrink(f);
 	pthread_mutex_unlock(&f->lock);
 }
 

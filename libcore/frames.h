@@ -33,6 +33,10 @@ MUST_USE enum blk_status frames_new(
     struct backend *b, size_t max, struct frames **out, struct fault *why);
 void frames_free(struct frames *f); /* NULL: does nothing */
 
+/* Another bound from now on: for who reads everything once, and needs the
+ * memory elsewhere. */
+void frames_limit(struct frames *f, size_t max);
+
 /*
  * The table of a segment.
  *

@@ -70,6 +70,28 @@ finish_file(struct worker *k, const struct window *w, struct plan_file *f,
 		restore_count(&h->o->totals->written, f->size);
 }
 
+/*
+ * Memory for a file that lies in several runs, made by whoever has the first
+ * of them: as runs come in the order of frames, few files are on their way at
+ * once, whatever the size of the window.  NULL: there is none.
+ */
+static uint8_t *
+memory_of(struct plan_file *f)
+{
+	uint8_t *has = __atomic_load_n(&f->data, __ATOMIC_ACQUIRE);
+	uint8_t *made;
+
+	if (has != NULL)
+		return has;
+	made = malloc((size_t)f->size);
+	if (made == NULL ||
+	    __atomic_compare_exchange_n(&f->data, &has, made, false,
+	        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return made;
+	free(made); /* another worker has the second run, and was faster */
+	return has;
+}
+
 static void
 take_part(struct worker *k, struct window *w, const struct part *p,
     const uint8_t *plain)
@@ -77,18 +99,23 @@ take_part(struct worker *k, struct window *w, const struct part *p,
 	struct plan_file *f = &w->file[p->file];
 	const uint8_t *data = plain != NULL ? plain + p->from : NULL;
 
+	if (data != NULL && f->pieces) {
+		uint8_t *whole = memory_of(f);
+
+		if (whole != NULL)
+			memcpy(whole + p->at, data, p->len);
+		data = whole;
+	}
 	if (data == NULL)
 		__atomic_store_n(&f->again, true, __ATOMIC_RELAXED);
-	else if (f->data != NULL)
-		memcpy(f->data + p->at, data, p->len);
-	if (f->data != NULL)
-		data = f->data;
 	if (__atomic_sub_fetch(&f->left, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	if (__atomic_load_n(&f->again, __ATOMIC_RELAXED))
 		f->outcome = OUTCOME_AGAIN;
 	else
 		finish_file(k, w, f, data);
+	free(f->data);
+	f->data = NULL;
 }
 
 /* --- one frame --- */

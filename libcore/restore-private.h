@@ -209,7 +209,8 @@ struct plan_file {
 	uint32_t first_part; /* while it is planned */
 	uint32_t left;       /* atomic: runs that are not there yet */
 	bool again;          /* atomic: bytes could not be had */
-	uint8_t *data;       /* NULL: lies in one piece in its frame */
+	bool pieces;         /* it lies in several runs, put together in: */
+	uint8_t *data;       /* atomic; owned from the first run to the last */
 	struct mishap m;
 };
 
@@ -235,7 +236,6 @@ struct window {
 	size_t links, links_cap;
 	struct group *group;
 	size_t groups, groups_cap;
-	uint8_t *data;
 	uint64_t bytes;         /* of the files */
 	unsigned dirs;          /* that are pinned */
 	size_t taken, finished; /* groups; with the pool's lock */
@@ -245,7 +245,7 @@ void window_release(struct window *w);
 void window_clear(struct window *w);
 MUST_USE enum blk_status window_text(
     struct window *w, struct span s, size_t *at, struct fault *why);
-/* Sort the parts, put them into groups, and set up the memory of files. */
+/* Sort the parts and put them into groups. */
 MUST_USE enum blk_status window_arrange(struct window *w, struct fault *why);
 
 /* --- restore-find.c: where the chunks of a file are --- */

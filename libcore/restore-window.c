@@ -25,8 +25,8 @@ window_release(struct window *w)
 void
 window_clear(struct window *w)
 {
-	free(w->data);
-	w->data = NULL;
+	for (size_t i = 0; i < w->files; i++)
+		free(w->file[i].data);
 	w->text.len = 0;
 	w->files = w->parts = w->frames = w->links = w->groups = 0;
 	w->taken = w->finished = 0;
@@ -105,41 +105,21 @@ group_parts(struct window *w, struct fault *why)
 	return BLK_OK;
 }
 
-/* Memory for the files that are not in one piece. */
-static enum blk_status
-give_memory(struct window *w, struct fault *why)
+static void
+count_parts(struct window *w)
 {
-	uint64_t need = 0;
-	uint8_t *at;
-
-	for (size_t i = 0; i < w->parts; i++) {
-		struct plan_file *f = &w->file[w->part[i].file];
-
-		if (f->left++ == 1)
-			need += f->size;
-	}
-	if (need == 0)
-		return BLK_OK;
-	w->data = at = malloc((size_t)need);
-	if (at == NULL)
-		return fault_nomem(why);
-	for (size_t i = 0; i < w->files; i++) {
-		if (w->file[i].left < 2)
-			continue;
-		w->file[i].data = at;
-		at += w->file[i].size;
-	}
-	return BLK_OK;
+	for (size_t i = 0; i < w->parts; i++)
+		w->file[w->part[i].file].left++;
+	for (size_t i = 0; i < w->files; i++)
+		w->file[i].pieces = w->file[i].left > 1;
 }
 
 enum blk_status
 window_arrange(struct window *w, struct fault *why)
 {
-	enum blk_status st;
-
 	if (w->parts > 0)
 		qsort(w->part, w->parts, sizeof(*w->part), by_place);
 	join_parts(w);
-	st = group_parts(w, why);
-	return st == BLK_OK ? give_memory(w, why) : st;
+	count_parts(w);
+	return group_parts(w, why);
 }

@@ -280,6 +280,8 @@ set_limits(struct restore *r, struct fault *why)
 		r->window_max = WINDOW_MAX;
 	if (r->window_max < WINDOW_MIN)
 		r->window_max = WINDOW_MIN;
+	/* Tables, and big files on their way: a frame is read once. */
+	frames_limit(store_frames(r->s), r->o->max_memory / 16);
 	r->open_max = FDS_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur < 2 * FDS_MAX)
 		r->open_max = (unsigned)fds.rlim_cur / 2;
