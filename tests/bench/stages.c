@@ -2,18 +2,26 @@
  * stages.c - how fast each stage is by itself, and what that allows.
  *
  * Up to BENCH_BYTES of the files below BENCH_DATA are read into memory; every
- * stage then works on these, in one thread, as the writer and the reader do:
- * chunks as they come out of the chunker, frames of 1 MiB.  The limits are
- * sums of the processor time of stages, spread over all cores without loss:
- * what no pipeline built of these parts can pass.  Waiting for a disk is not
- * in them, nor what other work takes from this machine.
+ * stage then works on these, as the writer and the reader do: chunks as they
+ * come out of the chunker, frames of 1 MiB; in one thread, and then beside
+ * other processes that do the same on the other cores.  A stage is repeated for
+ * BENCH_LEAST milliseconds (300).  Rates are those of a processor's time.
+ *
+ * The limits are sums of the processor time of stages, all cores at work,
+ * spread over these without loss: what no pipeline built of these parts can
+ * pass.  Waiting for a disk is not in them.  BENCH_LIMITS names a file to which
+ * they are written for the steps of peers.sh, "step seconds".
  */
 #include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -24,7 +32,7 @@
 
 #define FRAME ((size_t)1 << 20)
 #define FILES_MAX 200000
-#define LEAST 0.3 /* seconds; a stage is repeated until then */
+#define SOME 8 /* frames, of a codec that is not the default */
 
 struct file {
 	char *path;
@@ -36,6 +44,7 @@ struct stages {
 	size_t files;
 	uint8_t *data;
 	size_t len, room;
+	size_t there;  /* bytes of all files, also of those not taken */
 	uint32_t *cut; /* lengths of chunks */
 	struct digest *id;
 	size_t chunks;
@@ -54,6 +63,20 @@ struct stages {
 static struct stages stages; /* nftw hands on no argument */
 
 /* --- stages: each goes over all the data once --- */
+
+static void
+stat_files(struct stages *s)
+{
+	for (size_t i = 0; i < s->files; i++) {
+		struct statx x;
+
+		if (statx(AT_FDCWD, s->file[i].path,
+		        AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+		        STATX_BASIC_STATS, &x) != 0)
+			bench_die(s->file[i].path);
+		s->sink += x.stx_size;
+	}
+}
 
 static void
 read_files(struct stages *s)
@@ -247,8 +270,9 @@ take_file(const char *path, const struct stat *sb, int type, struct FTW *f)
 	if (type != FTW_F || !S_ISREG(sb->st_mode) || sb->st_size == 0 ||
 	    access(path, R_OK) != 0)
 		return 0;
+	s->there += (size_t)sb->st_size;
 	if ((size_t)sb->st_size > s->room - s->len || s->files == FILES_MAX)
-		return s->room - s->len < FRAME || s->files == FILES_MAX;
+		return 0;
 	s->file[s->files++] =
 	    (struct file){ strdup(path), s->len, (size_t)sb->st_size };
 	s->len += (size_t)sb->st_size;
@@ -291,92 +315,196 @@ open_index(struct stages *s)
 	    index_open(&o, &s->catalog, &fresh, &reason, &s->why), &s->why);
 }
 
+/* --- all cores at once --- */
+
+#define CORES_MAX 64
+
+/* Processes that do the same over and over, on the other cores. */
+static size_t
+start_others(struct stages *s, void (*run)(struct stages *s), pid_t *pid)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = 0;
+
+	fflush(stdout);
+	for (long i = 1; i < cores && n < CORES_MAX; i++) {
+		pid[n] = fork();
+		if (pid[n] < 0)
+			bench_die("fork");
+		if (pid[n] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				run(s);
+		}
+		n++;
+	}
+	return n;
+}
+
+static void
+stop_others(const pid_t *pid, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kill(pid[i], SIGKILL);
+	for (size_t i = 0; i < n; i++)
+		waitpid(pid[i], NULL, 0);
+}
+
 /* --- tables --- */
 
-static const char *const column[] = { "MB_per_s", "us_each", "items",
-	"core_s_a_GB", NULL };
+static const char *const column[] = { "MB_per_s", "all_MB_per_s", "us_each",
+	"items", "core_s_a_GB", NULL };
 static const struct table table = { "stages", "stage", column };
 
-/* Seconds of a processor for all the data. */
-static double
-measure(struct stages *s, const char *name, void (*run)(struct stages *s),
-    size_t items, bool once)
+struct took {
+	double wall, cpu; /* seconds, for all the data once */
+};
+
+static struct took
+go_over(struct stages *s, void (*run)(struct stages *s), bool once)
 {
-	double began = bench_now(), before = bench_cpu(), took, cpu;
+	double least = (double)bench_setting("BENCH_LEAST", 300) * 1e-3;
+	double began = bench_now(), before = bench_cpu();
 	int rounds = 0;
 
 	do {
 		run(s);
 		rounds++;
-	} while (!once && bench_now() - began < LEAST);
-	took = (bench_now() - began) / rounds;
-	cpu = (bench_cpu() - before) / rounds;
+	} while (!once && bench_now() - began < least);
+	return (struct took){ (bench_now() - began) / rounds,
+		(bench_cpu() - before) / rounds };
+}
+
+enum how {
+	ALL,   /* also with all cores at it */
+	ALONE, /* what may not be shared with another process */
+	ONCE,  /* what cannot be done again */
+};
+
+/*
+ * Seconds of a processor for all the data: with the other cores at the same
+ * work, as they are in a run of the whole, where that can be had.
+ */
+static double
+measure(struct stages *s, const char *name, void (*run)(struct stages *s),
+    size_t items, enum how how)
+{
+	struct took alone = go_over(s, run, how == ONCE), all = alone;
+	double mb = (double)s->len / 1e6;
+	pid_t other[CORES_MAX];
+
+	if (how == ALL) {
+		size_t n = start_others(s, run, other);
+
+		run(s); /* pages that were copied for the others */
+		all = go_over(s, run, false);
+		stop_others(other, n);
+	}
 	/* what cuts is what counts the chunks */
 	if (items == 0)
 		items = s->chunks;
 	table_row(&table, name,
-	    (double[]){ (double)s->len / took / 1e6, took / (double)items * 1e6,
-	        (double)items, cpu * 1e9 / (double)s->len });
-	return cpu;
+	    (double[]){ mb / alone.cpu, how == ALL ? mb / all.cpu : NAN,
+	        alone.wall / (double)items * 1e6, (double)items,
+	        all.cpu * 1e3 / mb });
+	return all.cpu;
 }
 
+/* A line in BENCH_LIMITS: what all the files below BENCH_DATA would take. */
 static void
-limit(const struct stages *s, const char *name, double took)
+note_limit(const struct stages *s, const char *step, double seconds)
+{
+	const char *path = getenv("BENCH_LIMITS");
+	FILE *f;
+
+	if (path == NULL || step == NULL)
+		return;
+	f = fopen(path, "ae");
+	if (f == NULL ||
+	    fprintf(f, "%s %.6f\n", step,
+	        seconds * (double)s->there / (double)s->len) < 0 ||
+	    fclose(f) != 0)
+		bench_die(path);
+}
+
+/* What takes that many seconds of a processor, spread over all cores. */
+static void
+limit(const struct stages *s, const char *name, const char *step, double took)
 {
 	double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
 
 	table_row(&table, name,
-	    (double[]){ (double)s->len / took / 1e6 * cores,
+	    (double[]){ (double)s->len / took / 1e6 * cores, NAN,
 	        took / cores / (double)s->files * 1e6, (double)s->files,
 	        took * 1e9 / (double)s->len });
+	note_limit(s, step, took / cores);
 }
 
-/* Packs and unpacks with each codec; *packs, *unpacks: the default one's. */
+static void
+measure_codec(struct stages *s, enum how how, double *packs, double *unpacks)
+{
+	char name[64];
+
+	s->bound = s->codec->bound(FRAME);
+	s->packed = bench_alloc(s->frames * s->bound);
+	snprintf(name, sizeof(name), "compress %s", s->codec->name);
+	*packs = measure(s, name, pack, s->frames, how);
+	snprintf(name, sizeof(name), "decode %s", s->codec->name);
+	*unpacks = measure(s, name, unpack, s->frames, how);
+	free(s->packed);
+}
+
+/* *packs, *unpacks: the default one's.  Of the others, some of the data has to
+ * do. */
 static void
 measure_codecs(struct stages *s, double *packs, double *unpacks)
 {
-	for (size_t i = 0; (s->codec = codec_at(i)) != NULL; i++) {
-		double to, from;
-		char name[64];
+	size_t len = s->len, frames = s->frames;
+	double to, from;
 
-		s->bound = s->codec->bound(FRAME);
-		s->packed = bench_alloc(s->frames * s->bound);
-		snprintf(name, sizeof(name), "compress %s", s->codec->name);
-		to = measure(s, name, pack, s->frames, false);
-		snprintf(name, sizeof(name), "decode %s", s->codec->name);
-		from = measure(s, name, unpack, s->frames, false);
-		free(s->packed);
+	for (size_t i = 0; (s->codec = codec_at(i)) != NULL; i++) {
 		if (s->codec->tag == CODEC_ZSTD) {
-			*packs = to;
-			*unpacks = from;
+			measure_codec(s, ALL, packs, unpacks);
+			continue;
 		}
+		if (frames > SOME) {
+			s->frames = SOME;
+			s->len = SOME * FRAME;
+		}
+		measure_codec(s, ALONE, &to, &from);
+		s->len = len;
+		s->frames = frames;
 	}
 }
 
 static void
 measure_all(struct stages *s)
 {
-	double in, cuts, ids, whole, sums, adds, hit, miss, out;
+	double walk, in, cuts, ids, whole, sums, adds, hit, miss, out;
 	double to = 0, from = 0;
 
-	in = measure(s, "open, read, close", read_files, s->files, false);
-	cuts = measure(s, "cut", cut, 0, false);
+	walk = measure(s, "statx", stat_files, s->files, ALL);
+	in = measure(s, "open, read, close", read_files, s->files, ALL);
+	cuts = measure(s, "cut", cut, 0, ALL);
 	s->id = bench_alloc(s->chunks * sizeof(*s->id));
-	ids = measure(s, "hash chunks", hash_chunks, s->chunks, false);
-	whole = measure(
-	    s, "hash files of many chunks", hash_files, s->files, false);
-	sums = measure(s, "xxh64 of frames", check_frames, s->frames, false);
+	ids = measure(s, "hash chunks", hash_chunks, s->chunks, ALL);
+	whole =
+	    measure(s, "hash files of many chunks", hash_files, s->files, ALL);
+	sums = measure(s, "xxh64 of frames", check_frames, s->frames, ALL);
 	measure_codecs(s, &to, &from);
-	adds = measure(s, "index: insert", insert, s->chunks, true);
-	hit = measure(s, "index: look up, hit", look_up_hit, s->chunks, false);
+	adds = measure(s, "index: insert", insert, s->chunks, ONCE);
+	hit = measure(s, "index: look up, hit", look_up_hit, s->chunks, ALONE);
 	miss =
-	    measure(s, "index: look up, miss", look_up_miss, s->chunks, false);
-	out = measure(s, "create, write, close", write_files, s->files, true);
-	limit(s, "limit: first backup",
-	    in + cuts + ids + whole + miss + to + sums + from + adds);
-	limit(s, "limit: all read, all there", in + cuts + ids + whole + hit);
-	limit(s, "limit: restore", sums + from + ids + whole + hit + out);
-	limit(s, "limit: verify", sums + from + ids + whole);
+	    measure(s, "index: look up, miss", look_up_miss, s->chunks, ALONE);
+	out = measure(s, "create, write, close", write_files, s->files, ONCE);
+	limit(s, "limit: first backup", "first",
+	    walk + in + cuts + ids + whole + miss + to + sums + from + adds);
+	limit(s, "limit: all unchanged", "same", walk);
+	limit(s, "limit: all read, all there", NULL,
+	    walk + in + cuts + ids + whole + hit);
+	limit(s, "limit: restore", "restore",
+	    sums + from + ids + whole + hit + out);
+	limit(s, "limit: verify", "verify", sums + from + ids + whole);
 }
 
 int
