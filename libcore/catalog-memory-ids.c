@@ -123,6 +123,7 @@ memory_segment_update(
 	if (row == NULL)
 		return fault(why, BLK_FAILED, "no segment row");
 	row->live = s->live;
+	row->marks = s->marks;
 	row->plain = s->plain;
 	row->objects = s->objects;
 	row->reason = s->reason;
@@ -131,14 +132,15 @@ memory_segment_update(
 }
 
 enum blk_status
-memory_segment_live(
-    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why)
+memory_segment_live(struct catalog *c, const struct digest *id,
+    const struct catalog_copy *copy, bool live, struct fault *why)
 {
-	struct catalog_segment *row = memory_segment_at(memory_of(c), seq);
+	struct catalog_segment *row =
+	    memory_segment_at(memory_of(c), copy->seq);
 
 	(void)why;
 	if (row != NULL)
-		row->live += (uint64_t)delta;
+		catalog_segment_count(row, id, copy, live);
 	return BLK_OK;
 }
 
@@ -339,7 +341,7 @@ memory_counts_clear(struct catalog *c, struct fault *why)
 	for (size_t i = 0; i < m->slots; i++)
 		memset(m->slot[i].count, 0, sizeof(m->slot[i].count));
 	for (size_t i = 0; i < m->segments; i++)
-		m->segment[i].live = 0;
+		m->segment[i].live = m->segment[i].marks = 0;
 	m->counted = 0;
 	return BLK_OK;
 }

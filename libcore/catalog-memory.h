@@ -80,8 +80,8 @@ enum blk_status memory_segment_add(
     struct catalog *c, const struct catalog_segment *s, struct fault *why);
 enum blk_status memory_segment_update(
     struct catalog *c, const struct catalog_segment *s, struct fault *why);
-enum blk_status memory_segment_live(
-    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why);
+enum blk_status memory_segment_live(struct catalog *c, const struct digest *id,
+    const struct catalog_copy *copy, bool live, struct fault *why);
 enum blk_status memory_segment_drop(
     struct catalog *c, uint64_t seq, struct fault *why);
 enum blk_status memory_segment_get(struct catalog *c, uint64_t seq,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "bytes.h"
+
 const char *
 reason_name(enum condemned_reason r)
 {
@@ -111,6 +113,23 @@ catalog_winner(const struct catalog_facts *f, enum class class)
 			list = copy;
 	}
 	return list;
+}
+
+uint64_t
+catalog_mark(const struct digest *id, uint8_t kind)
+{
+	/* Ids are as good as random; the factor is the golden ratio's. */
+	return get_le64(id->byte) + kind * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+void
+catalog_segment_count(struct catalog_segment *row, const struct digest *id,
+    const struct catalog_copy *copy, bool live)
+{
+	uint64_t mark = catalog_mark(id, copy->kind);
+
+	row->live += live ? copy->length : -(uint64_t)copy->length;
+	row->marks += live ? mark : -mark;
 }
 
 size_t

@@ -39,6 +39,7 @@ struct catalog_segment {
 	uint64_t bytes;   /* of the file */
 	uint64_t plain;   /* of its objects but records, decoded */
 	uint64_t live;    /* of those, in copies that answer a reference */
+	uint64_t marks;   /* of these copies, added up: see catalog_mark */
 	uint64_t commit;  /* that added it; 0 for an orphan */
 	int64_t time;     /* of that commit, ns */
 	bool in_log;      /* the file is log/<commit> */
@@ -117,6 +118,13 @@ struct catalog_query {
 	bool named;   /* not 64-hex names */
 };
 
+/* Which rows to look at: those before it, too. */
+enum catalog_rows {
+	CATALOG_SEGMENTS,
+	CATALOG_NAMES, /* all that a checkpoint is made of */
+	CATALOG_IDS,   /* all */
+};
+
 struct catalog;
 
 /*
@@ -153,12 +161,15 @@ struct catalog_type {
 	 */
 	enum blk_status (*segment_add)(struct catalog *c,
 	    const struct catalog_segment *s, struct fault *why);
-	/* Replace live, plain, objects, reason and condemned of row s->seq. */
+	/* Replace live, marks, plain, objects, reason and condemned of row
+	 * s->seq. */
 	enum blk_status (*segment_update)(struct catalog *c,
 	    const struct catalog_segment *s, struct fault *why);
-	/* live += delta of row seq. */
-	enum blk_status (*segment_live)(
-	    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why);
+	/* A copy of id begins, or ceases, to answer a reference: add it to
+	 * live and marks of its segment's row, or take it out. */
+	enum blk_status (*segment_live)(struct catalog *c,
+	    const struct digest *id, const struct catalog_copy *copy, bool live,
+	    struct fault *why);
 	enum blk_status (*segment_drop)(struct catalog *c, uint64_t seq,
 	    struct fault *why); /* with its copies; absent: BLK_OK */
 	enum blk_status (*segment_get)(struct catalog *c, uint64_t seq,
@@ -288,10 +299,11 @@ struct catalog_type {
 	enum blk_status (*totals)(
 	    struct catalog *c, struct catalog_totals *t, struct fault *why);
 
-	/* Look at every row: do the checks match, and do they sum up to
-	 * what was kept while rows came and went (R6)?  BLK_CORRUPT if not.
-	 * Asked before anything is condemned. */
-	enum blk_status (*verify)(struct catalog *c, struct fault *why);
+	/* Look at every row of these: do the checks match, and do they sum
+	 * up to what was kept while rows came and went (R6)?  BLK_CORRUPT if
+	 * not. */
+	enum blk_status (*verify)(
+	    struct catalog *c, enum catalog_rows which, struct fault *why);
 };
 
 struct catalog {
@@ -315,6 +327,11 @@ void catalog_close(struct catalog *c); /* NULL: does nothing */
 void catalog_hold(struct catalog *c);
 void catalog_release(struct catalog *c);
 
+/* For catalogs: add a copy of id to what is live in its segment's row, or take
+ * it out. */
+void catalog_segment_count(struct catalog_segment *row, const struct digest *id,
+    const struct catalog_copy *copy, bool live);
+
 /* For catalogs: put a copy into its place in f, latest added first, and
  * within a segment by ordinal.  Of more than there is room for, the latest of
  * each kind is among those that stay. */
@@ -328,6 +345,12 @@ void catalog_facts_add(
  */
 const struct catalog_copy *catalog_winner(
     const struct catalog_facts *f, enum class class);
+
+/*
+ * The mark of a copy: marks of different sets of copies have different sums,
+ * but by an accident that needs not be feared.
+ */
+uint64_t catalog_mark(const struct digest *id, uint8_t kind);
 
 /*
  * The copies that are live: those that answer a class with a count.  Fills

@@ -90,7 +90,7 @@ static enum blk_status
 check_index(struct check *c, struct fault *why)
 {
 	struct catalog *cat = store_catalog(c->s);
-	enum blk_status st = cat->type->verify(cat, why);
+	enum blk_status st = cat->type->verify(cat, CATALOG_IDS, why);
 
 	return check_judge(c, st, CHECK_INDEX, "index", why);
 }

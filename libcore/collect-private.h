@@ -36,6 +36,16 @@ MUST_USE enum blk_status collect_say(
 /* BLK_CORRUPT where what is garbage is not known. */
 MUST_USE enum blk_status collect_allowed(struct store *s, struct fault *why);
 
+/*
+ * Which objects of a live segment, with this table, have to be copied before
+ * it is condemned: live[t->objects].  None where it is condemned by now.
+ *
+ * Returns: BLK_OK; BLK_CORRUPT where the index contradicts itself (R6).
+ */
+MUST_USE enum blk_status collect_alive(struct store *s,
+    const struct digest *segment, const struct segment_table *t, bool *live,
+    struct fault *why);
+
 struct collect_victim {
 	struct catalog_segment seg; /* of an orphan: id and bytes only */
 	bool orphan;

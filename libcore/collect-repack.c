@@ -64,41 +64,6 @@ seal_if_full(struct repack *p, struct segment_builder *b, struct fault *why)
 	return seal(p, b, why);
 }
 
-/*
- * Does object[ordinal] of a victim have to be copied?  Works from the table:
- * a row that is missing means that it is live (R6).
- */
-static enum blk_status
-is_live(struct repack *p, const struct catalog_segment *seg,
-    const struct segment_table *t, uint32_t ordinal, bool *live,
-    struct fault *why)
-{
-	const struct segment_object *o = &t->object[ordinal];
-	struct catalog *c = store_catalog(p->s);
-	const struct catalog_copy *copy[2];
-	struct catalog_facts f;
-	enum blk_status st;
-	bool row = false;
-	size_t n;
-
-	*live = false;
-	if (o->kind == KIND_RECORD)
-		return BLK_OK;
-	st = c->type->facts(c, &o->id, &f, why);
-	if (st != BLK_OK)
-		return st;
-	n = catalog_live(&f, copy);
-	for (size_t i = 0; i < n; i++)
-		*live = *live ||
-		    (copy[i]->seq == seg->seq && copy[i]->ordinal == ordinal);
-	for (size_t i = 0; i < f.copies; i++)
-		row = row ||
-		    (f.copy[i].seq == seg->seq && f.copy[i].kind == o->kind);
-	if (!row && RULE(R6))
-		*live = true;
-	return BLK_OK;
-}
-
 static enum blk_status
 copy_object(struct repack *p, const struct segment_object *o,
     const uint8_t *plain, struct fault *why)
@@ -158,30 +123,27 @@ copy_frame_parts(struct repack *p, const struct segment_table *t,
 static enum blk_status
 copy_frame(struct repack *p, const struct catalog_segment *seg,
     const struct segment_table *t, const struct segment_frame *f,
-    struct fault *why)
+    const bool *live, struct fault *why)
 {
 	const struct frames_place place = store_place(seg);
-	bool *live = calloc(f->count + 1u, sizeof(*live));
-	void *stored = malloc(f->stored + 1u);
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 	uint32_t alive = 0;
+	void *stored;
 
-	if (live == NULL || stored == NULL)
-		st = fault_nomem(why);
-	for (uint32_t i = 0; st == BLK_OK && i < f->count; i++) {
-		st = is_live(p, seg, t, f->first + i, &live[i], why);
+	for (uint32_t i = 0; i < f->count; i++)
 		alive += live[i];
-	}
-	if (st == BLK_OK && alive > 0) {
-		st = frames_stored(store_frames(p->s), &place, f, stored, why);
-		p->r->read_bytes += f->stored;
-		if (st == BLK_OK && alive == f->count)
-			st = copy_frame_whole(p, t, f, stored, why);
-		else if (st == BLK_OK)
-			st = copy_frame_parts(p, t, f, stored, live, why);
-	}
+	if (alive == 0)
+		return BLK_OK;
+	stored = malloc(f->stored + 1u);
+	st = stored == NULL
+	    ? fault_nomem(why)
+	    : frames_stored(store_frames(p->s), &place, f, stored, why);
+	p->r->read_bytes += f->stored;
+	if (st == BLK_OK && alive == f->count)
+		st = copy_frame_whole(p, t, f, stored, why);
+	else if (st == BLK_OK)
+		st = copy_frame_parts(p, t, f, stored, live, why);
 	free(stored);
-	free(live);
 	return st;
 }
 
@@ -192,6 +154,7 @@ copy_victim(struct repack *p, const struct collect_victim *v, struct fault *why)
 	const struct state_source *src = store_source(p->s);
 	const struct segment_table *t;
 	enum blk_status st;
+	bool *live;
 
 	if (v->orphan)
 		return BLK_OK;
@@ -200,8 +163,13 @@ copy_victim(struct repack *p, const struct collect_victim *v, struct fault *why)
 		return fault(why, BLK_CORRUPT, "a live segment is missing");
 	if (st != BLK_OK)
 		return st;
+	live = calloc(t->objects + 1u, sizeof(*live));
+	st = live == NULL ? fault_nomem(why)
+	                  : collect_alive(p->s, &v->seg.id, t, live, why);
 	for (uint32_t i = 0; st == BLK_OK && i < t->frames; i++)
-		st = copy_frame(p, &v->seg, t, &t->frame[i], why);
+		st = copy_frame(
+		    p, &v->seg, t, &t->frame[i], live + t->frame[i].first, why);
+	free(live);
 	src->release(src->arg, t);
 	return st;
 }
@@ -366,10 +334,10 @@ collect_repack(struct store *s, const struct collect_options *o,
 	if (st == BLK_OK && o->dry_run)
 		st = report_only(&p);
 	else if (st == BLK_OK && p.v.victims > 0) {
-		/* R6: a collector believes counts only while the rows match
-		 * their sums. */
+		/* R6: what is an orphan, and what lives, is told by these
+		 * rows; those of ids follow for each victim. */
 		if (RULE(R6))
-			st = c->type->verify(c, why);
+			st = c->type->verify(c, CATALOG_SEGMENTS, why);
 		if (st == BLK_OK)
 			st = open_builders(&p, why);
 		if (st == BLK_OK)

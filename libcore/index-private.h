@@ -325,8 +325,8 @@ enum blk_status index_segment_add(
     struct catalog *c, const struct catalog_segment *s, struct fault *why);
 enum blk_status index_segment_update(
     struct catalog *c, const struct catalog_segment *s, struct fault *why);
-enum blk_status index_segment_live(
-    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why);
+enum blk_status index_segment_live(struct catalog *c, const struct digest *id,
+    const struct catalog_copy *copy, bool live, struct fault *why);
 enum blk_status index_segment_drop(
     struct catalog *c, uint64_t seq, struct fault *why);
 enum blk_status index_segment_get(struct catalog *c, uint64_t seq,
@@ -438,7 +438,8 @@ MUST_USE enum blk_status index_damage_restore(
 
 /* --- index-verify.c --- */
 
-enum blk_status index_verify(struct catalog *c, struct fault *why);
+enum blk_status index_verify(
+    struct catalog *c, enum catalog_rows which, struct fault *why);
 /*
  * Run a DELETE over ids, a slice of them at a time (by their first byte):
  * what it returns would otherwise be held in memory.  *n, unless NULL: rows

@@ -14,6 +14,8 @@
  * meta        one row: what the index is of, the head of the log that it has
  *             come to, and totals over the rows of the other tables.
  * segments    one for each segment, live or condemned, in order of adding.
+ *             live and marks add up what facts say of its copies (catalog.h):
+ *             a collector compares the two before it condemns.
  * facts       all that is known of an id, side by side, so that one descent
  *             of one B-tree answers: its copies (what = kind, place = the
  *             object in the segment's table, amount = its length), its
@@ -54,7 +56,8 @@ const char index_tables[] =
     " seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
     " place TEXT NOT NULL," /* "segments" or "log" */
     " bytes INTEGER NOT NULL, plain INTEGER NOT NULL,"
-    " live INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " live INTEGER NOT NULL, marks INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
     " time INTEGER NOT NULL, objects INTEGER NOT NULL,"
     " copies INTEGER NOT NULL, reason TEXT NOT NULL,"
     " condemned INTEGER NOT NULL, chk INTEGER NOT NULL);"
@@ -135,7 +138,7 @@ static const struct {
 } table[TABLES] = {
 	[TABLE_META] = { "meta", 29 },
 	[TABLE_SUMS] = { "sums", 3 },
-	[TABLE_SEGMENTS] = { "segments", 12 },
+	[TABLE_SEGMENTS] = { "segments", 13 },
 	[TABLE_FACTS] = { "facts", 5 },
 	[TABLE_VERSIONS] = { "versions", 13 },
 	[TABLE_ATTRS] = { "attrs", 3 },
@@ -160,8 +163,8 @@ index_table_columns(enum index_table t)
 }
 
 #define SEGMENT_SELECT                                                         \
-	"SELECT seq, id, place, bytes, plain, live, number, time, objects,"    \
-	" copies, reason, condemned, chk FROM segments "
+	"SELECT seq, id, place, bytes, plain, live, marks, number, time,"      \
+	" objects, copies, reason, condemned, chk FROM segments "
 
 const char *const index_sql[STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN",
@@ -187,11 +190,12 @@ const char *const index_sql[STATEMENTS] = {
 	    SEGMENT_SELECT "WHERE seq > ? ORDER BY seq LIMIT 1",
 	[SQL_SEGMENT_LAST] = SEGMENT_SELECT "ORDER BY seq DESC LIMIT 1",
 	[SQL_SEGMENT_ADD] =
-	    "INSERT INTO segments VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	    "INSERT INTO segments VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_SEGMENT_SET] =
 	    "UPDATE segments SET id = ?2, place = ?3, bytes = ?4,"
-	    " plain = ?5, live = ?6, number = ?7, time = ?8, objects = ?9,"
-	    " copies = ?10, reason = ?11, condemned = ?12, chk = ?13"
+	    " plain = ?5, live = ?6, marks = ?7, number = ?8, time = ?9,"
+	    " objects = ?10, copies = ?11, reason = ?12, condemned = ?13,"
+	    " chk = ?14"
 	    " WHERE seq = ?1",
 	[SQL_SEGMENT_DROP] = "DELETE FROM segments WHERE seq = ? RETURNING chk",
 

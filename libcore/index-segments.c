@@ -87,13 +87,14 @@ read_row(sqlite3_stmt *q, struct index_segment *row)
 	s->bytes = column_u64(q, 3);
 	s->plain = column_u64(q, 4);
 	s->live = column_u64(q, 5);
-	s->commit = column_u64(q, 6);
-	s->time = sqlite3_column_int64(q, 7);
-	s->objects = (uint32_t)column_u64(q, 8);
-	row->copies = column_u64(q, 9);
-	s->reason = reason_of(column_text(q, 10));
-	s->condemned = column_u64(q, 11);
-	row->chk = (uint32_t)sqlite3_column_int(q, 12);
+	s->marks = column_u64(q, 6);
+	s->commit = column_u64(q, 7);
+	s->time = sqlite3_column_int64(q, 8);
+	s->objects = (uint32_t)column_u64(q, 9);
+	row->copies = column_u64(q, 10);
+	s->reason = reason_of(column_text(q, 11));
+	s->condemned = column_u64(q, 12);
+	row->chk = (uint32_t)sqlite3_column_int(q, 13);
 }
 
 /* The row of seq as the table has it; absent where it has none. */
@@ -171,10 +172,10 @@ index_segment_count(struct index *x, const struct index_segment *row, int sign)
 	t->objects += by * row->copies;
 }
 
-#define ROW_FORMAT "udtuuuuiuutu"
+#define ROW_FORMAT "udtuuuuuiuutu"
 #define ROW_VALUES(s, copies)                                                  \
 	(s)->seq, &(s)->id, (s)->in_log ? "log" : "segments", (s)->bytes,      \
-	    (s)->plain, (s)->live, (s)->commit, (s)->time,                     \
+	    (s)->plain, (s)->live, (s)->marks, (s)->commit, (s)->time,         \
 	    (uint64_t)(s)->objects, (copies), reason_name((s)->reason),        \
 	    (s)->condemned
 
@@ -242,6 +243,7 @@ index_segment_update(
 		return fault(why, BLK_FAILED, "no segment row");
 	index_segment_count(x, row, -1);
 	row->s.live = s->live;
+	row->s.marks = s->marks;
 	row->s.plain = s->plain;
 	row->s.objects = s->objects;
 	row->s.reason = s->reason;
@@ -252,19 +254,19 @@ index_segment_update(
 }
 
 enum blk_status
-index_segment_live(
-    struct catalog *c, uint64_t seq, int64_t delta, struct fault *why)
+index_segment_live(struct catalog *c, const struct digest *id,
+    const struct catalog_copy *copy, bool live, struct fault *why)
 {
 	struct index *x = index_of(c);
 	struct index_segment *row;
-	enum blk_status st = index_segment_row(x, seq, &row, why);
+	enum blk_status st = index_segment_row(x, copy->seq, &row, why);
 
 	if (st != BLK_OK || row->absent)
 		return st;
-	row->s.live += (uint64_t)delta;
-	if (row->s.condemned == 0)
-		x->meta.totals.live_bytes += (uint64_t)delta;
+	index_segment_count(x, row, -1);
+	catalog_segment_count(&row->s, id, copy, live);
 	row->changed = true;
+	index_segment_count(x, row, 1);
 	return BLK_OK;
 }
 
@@ -380,9 +382,9 @@ index_segments_unlive(struct index *x, struct fault *why)
 	enum blk_status st;
 
 	while ((st = index_segment_next(&x->base, s.seq, &s, why)) == BLK_OK) {
-		if (s.live == 0)
+		if (s.live == 0 && s.marks == 0)
 			continue;
-		s.live = 0;
+		s.live = s.marks = 0;
 		st = index_segment_update(&x->base, &s, why);
 		if (st != BLK_OK)
 			return st;

@@ -102,16 +102,27 @@ number(struct index *x, const char *sql, uint64_t *v, struct fault *why)
 	return st;
 }
 
+static bool
+is_asked(enum index_table t, enum catalog_rows which)
+{
+	if (t == TABLE_SEGMENTS)
+		return true;
+	return which == CATALOG_IDS ||
+	    (which == CATALOG_NAMES && t != TABLE_FACTS);
+}
+
 static enum blk_status
-count_all(struct index *x, struct found *f, struct fault *why)
+count_all(struct index *x, enum catalog_rows which, struct found *f,
+    struct fault *why)
 {
 	enum blk_status st = count_segments(x, &f->totals, why);
 
 	for (int i = TABLE_SEGMENTS; st == BLK_OK && i < TABLES; i++)
-		st = count_table(x, (enum index_table)i, f, why);
+		if (is_asked((enum index_table)i, which))
+			st = count_table(x, (enum index_table)i, f, why);
 	f->totals.versions = f->sum[TABLE_VERSIONS].rows;
 	f->totals.damaged = f->sum[TABLE_DAMAGE].rows;
-	if (st == BLK_OK)
+	if (st == BLK_OK && is_asked(TABLE_VERSIONS, which))
 		st = number(x,
 		    "SELECT count(*) FROM (SELECT 1 FROM versions INDEXED BY"
 		    " versions_named WHERE unnamed = 0 GROUP BY name)",
@@ -119,8 +130,27 @@ count_all(struct index *x, struct found *f, struct fault *why)
 	return st;
 }
 
+/* What only rows tell that are not asked. */
+static void
+believe(const struct index_meta *m, enum catalog_rows which, struct found *f)
+{
+	if (!is_asked(TABLE_FACTS, which)) {
+		f->stale = m->stale;
+		f->totals.objects = m->totals.objects;
+		f->totals.counted = m->totals.counted;
+		f->totals.contents = m->totals.contents;
+		f->totals.chunks = m->totals.chunks;
+		f->totals.lost = m->totals.lost;
+	}
+	if (!is_asked(TABLE_VERSIONS, which)) {
+		f->totals.versions = m->totals.versions;
+		f->totals.names = m->totals.names;
+		f->totals.damaged = m->totals.damaged;
+	}
+}
+
 static enum blk_status
-compare(struct index *x, struct fault *why)
+compare(struct index *x, enum catalog_rows which, struct fault *why)
 {
 	struct found f = { .stale = 0 };
 	struct index_meta m;
@@ -132,11 +162,14 @@ compare(struct index *x, struct fault *why)
 		st = index_sums_read(x, why);
 	}
 	if (st == BLK_OK)
-		st = count_all(x, &f, why);
+		st = count_all(x, which, &f, why);
 	for (int i = TABLE_SEGMENTS; st == BLK_OK && i < TABLES; i++)
-		if (x->sum[i].rows != f.sum[i].rows ||
-		    x->sum[i].sum != f.sum[i].sum)
+		if (is_asked((enum index_table)i, which) &&
+		    (x->sum[i].rows != f.sum[i].rows ||
+		        x->sum[i].sum != f.sum[i].sum))
 			st = index_unsound(x, (enum index_table)i, why);
+	if (st == BLK_OK)
+		believe(&m, which, &f);
 	/* Both are all 64-bit numbers: no padding. */
 	if (st == BLK_OK &&
 	    (m.stale != f.stale ||
@@ -167,7 +200,7 @@ integrity(struct index *x, const char *sql, struct fault *why)
 }
 
 enum blk_status
-index_verify(struct catalog *c, struct fault *why)
+index_verify(struct catalog *c, enum catalog_rows which, struct fault *why)
 {
 	struct index *x = index_of(c);
 	struct fault ignored = FAULT_NONE;
@@ -181,10 +214,10 @@ index_verify(struct catalog *c, struct fault *why)
 		st = index_run(x, SQL_BEGIN, why, "");
 	if (st != BLK_OK)
 		return st;
-	st = compare(x, why);
-	if (st == BLK_OK)
+	st = compare(x, which, why);
+	if (st == BLK_OK && is_asked(TABLE_VERSIONS, which))
 		st = integrity(x, "PRAGMA integrity_check(versions)", why);
-	if (st == BLK_OK)
+	if (st == BLK_OK && is_asked(TABLE_LINKS, which))
 		st = integrity(x, "PRAGMA integrity_check(links)", why);
 	if (st == BLK_OK)
 		st = integrity(x, "PRAGMA integrity_check(segments)", why);
@@ -296,14 +329,17 @@ vacuum_some(struct index *x, struct fault *why)
 	return st;
 }
 
+/* A sweep looks at every row: not for a few, so that a collection costs what
+ * it collects. */
 static enum blk_status
-sweep_all(struct index *x, struct fault *why)
+sweep_many(struct index *x, struct fault *why)
 {
 	enum blk_status st = x->base.type->begin(&x->base, why);
 
 	if (st != BLK_OK)
 		return st;
-	st = index_sweep(x, true, why);
+	if (x->meta.stale >= x->sum[TABLE_FACTS].rows / 8)
+		st = index_sweep(x, true, why);
 	if (st == BLK_OK)
 		return x->base.type->commit(&x->base, why);
 	x->base.type->rollback(&x->base);
@@ -319,7 +355,7 @@ index_vacuum(struct catalog *c, struct fault *why)
 	enum blk_status st = index_meta_now(x, &m, why);
 
 	if (st == BLK_OK && m.stale > 0)
-		st = sweep_all(x, why);
+		st = sweep_many(x, why);
 	if (st == BLK_OK)
 		st = free_pages(x, &unused, &pages, why);
 	if (st != BLK_OK || unused < pages / 4)

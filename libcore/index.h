@@ -72,7 +72,8 @@ MUST_USE enum blk_status index_replace(
 MUST_USE enum blk_status index_yield(
     struct catalog *c, bool *replaced, struct fault *why);
 
-/* Give free pages back when a quarter of the file is free. */
+/* Sweep what dropped segments left, when there is much of it, and give free
+ * pages back when a quarter of the file is free. */
 MUST_USE enum blk_status index_vacuum(struct catalog *c, struct fault *why);
 
 /* Bytes of the file and its WAL. */

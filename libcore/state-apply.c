@@ -335,7 +335,7 @@ settle_dirty(struct apply *a, const struct dirty *d, struct fault *why)
 		st = state_adopt(a->c, &d->id, NULL, a->src, why);
 	if (st != BLK_OK)
 		return st;
-	return counter_live(&a->counter, &d->before, &after, why);
+	return counter_live(&a->counter, &d->id, &d->before, &after, why);
 }
 
 /* Winners that the moves have changed. */

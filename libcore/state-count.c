@@ -62,8 +62,9 @@ is_among(const struct catalog_copy *copy,
 }
 
 enum blk_status
-counter_live(struct counter *ct, const struct catalog_facts *before,
-    const struct catalog_facts *after, struct fault *why)
+counter_live(struct counter *ct, const struct digest *id,
+    const struct catalog_facts *before, const struct catalog_facts *after,
+    struct fault *why)
 {
 	const struct catalog_copy *was[2], *is[2];
 	size_t n = catalog_live(before, was), m = catalog_live(after, is);
@@ -72,12 +73,11 @@ counter_live(struct counter *ct, const struct catalog_facts *before,
 
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
 		if (!is_among(was[i], is, m))
-			st = t->segment_live(ct->catalog, was[i]->seq,
-			    -(int64_t)was[i]->length, why);
+			st = t->segment_live(
+			    ct->catalog, id, was[i], false, why);
 	for (size_t i = 0; st == BLK_OK && i < m; i++)
 		if (!is_among(is[i], was, n))
-			st = t->segment_live(
-			    ct->catalog, is[i]->seq, is[i]->length, why);
+			st = t->segment_live(ct->catalog, id, is[i], true, why);
 	return st;
 }
 
@@ -116,7 +116,7 @@ settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
 			ct->partial = true;
 	}
 	if (st == BLK_OK)
-		st = counter_live(ct, &before, &after, why);
+		st = counter_live(ct, &e->id, &before, &after, why);
 	return st;
 }
 

@@ -64,7 +64,7 @@ MUST_USE enum blk_status state_note_partial(
 
 /* Move live bytes from the copies that were live to those that are. */
 MUST_USE enum blk_status counter_live(struct counter *ct,
-    const struct catalog_facts *before, const struct catalog_facts *after,
-    struct fault *why);
+    const struct digest *id, const struct catalog_facts *before,
+    const struct catalog_facts *after, struct fault *why);
 
 #endif

@@ -153,6 +153,54 @@ bytes() { # DIRECTORY: of all files below
 	[ "$output" = 21 ]
 }
 
+@test "a count that the index has lost is noticed before anything goes (R6)" {
+	need sqlite3
+	random_file 300000 gc-a a
+	random_file 300000 gc-b b
+	blk-put a b >/dev/null
+	blk-rm -q "$(sha a)"
+	sqlite3 store/index-1.db "DELETE FROM facts WHERE what = 17 AND
+		id = (SELECT id FROM facts WHERE what = 17 LIMIT 1)"
+	files >before
+	run -4 blk-gc --max-unused 0
+	[[ $output == *rebuild-index* ]] || fail "$output"
+	files | cmp - before
+	blk-check --rebuild-index
+	run -0 blk-gc --max-unused 0
+	blk-get "$(sha b)" | cmp - b
+}
+
+@test "a version that the index has lost is not folded away (R6)" {
+	need sqlite3
+	echo kept | blk-put -N kept >/dev/null
+	for i in $(seq 66); do printf '%s\n%s\ncommit\n' "${#i}" "$i"; done |
+		blk-put --batch >/dev/null
+	sqlite3 store/index-1.db "DELETE FROM versions WHERE name = 'kept'"
+	run -4 blk-gc
+	blk-check --rebuild-index
+	run -0 blk-gc
+	[[ $output == *checkpoint* ]] || fail "$output"
+	blk-check --rebuild-index
+	[ "$(blk-get kept)" = kept ]
+}
+
+@test "a collection looks at the garbage, not at the whole index" {
+	need sqlite3
+	random_file 300000 gc-a a
+	random_file 300000 gc-b b
+	blk-put a >/dev/null
+	blk-put b >/dev/null
+	blk-rm -q "$(sha a)"
+	# Whoever looks at a chunk of b stops here.
+	sqlite3 store/index-1.db "UPDATE facts SET chk = chk + 1 WHERE what < 16
+		AND segment = (SELECT max(segment) FROM facts WHERE what < 16)"
+	run -0 blk-gc
+	[[ $output == *condemned* ]] || fail "$output"
+	run -4 blk-check
+	blk-check --rebuild-index
+	blk-get "$(sha b)" | cmp - b
+}
+
 @test "two collectors exclude each other: the second is exit 5" {
 	random_file 30000000 gc big
 	blk-put -N big big >/dev/null

@@ -473,6 +473,44 @@ X11_parts_of_a_checkpoint_are_those_of_who_published_it(struct world *w)
 	expect(w, count_keys(w, "checkpoint/") == 2, "no part is left behind");
 }
 
+/* The row is gone; nothing else in the index tells. */
+static void
+X12_a_segment_that_is_not_found_is_no_orphan(struct world *w)
+{
+	struct put put = { .name = "f", .word = { "ab" } };
+	struct gather g = { .repack = true, .remove = true };
+	struct host *h = &w->host[HOST_A];
+	struct fault why = FAULT_NONE;
+	struct catalog_segment seg;
+
+	do_put(w, HOST_A, &put);
+	expect(w,
+	    h->catalog->type->segment_next(h->catalog, 0, &seg, &why) == BLK_OK,
+	    "it has a row");
+	h->missing = seg.id;
+	h->misses = true;
+	whole(w, HOST_A, gather_main, &g);
+	expect(w, g.st == BLK_CORRUPT || w->quiet, "it goes no further");
+	h->misses = false;
+}
+
+static void
+X12_a_version_that_is_not_found_is_not_folded_away(struct world *w)
+{
+	struct put put = { .name = "f", .word = { "ab" }, .in_commit = true };
+	struct gather g = { .fold = true };
+	struct look l = { .rebuild = true };
+	struct host *h = &w->host[HOST_A];
+
+	do_put(w, HOST_A, &put);
+	h->missing = put.vid;
+	h->misses = true;
+	whole(w, HOST_A, gather_main, &g);
+	expect(w, g.st == BLK_CORRUPT || w->quiet, "it goes no further");
+	h->misses = false;
+	whole(w, HOST_A, look_main, &l);
+}
+
 #define CASE(name, rule)                                                       \
 	{                                                                      \
 #name, name, rule                                              \
@@ -497,5 +535,7 @@ const struct test_case cases_found[] = {
 	CASE(X10_a_removal_does_not_rest_on_a_commit_that_may_go, R2),
 	CASE(X10_nor_does_a_fold, R2),
 	CASE(X11_parts_of_a_checkpoint_are_those_of_who_published_it, 0),
+	CASE(X12_a_segment_that_is_not_found_is_no_orphan, R6),
+	CASE(X12_a_version_that_is_not_found_is_not_folded_away, R6),
 	{ NULL, NULL, 0 },
 };

@@ -42,11 +42,12 @@ dump_segments(struct dump *d, struct fault *why)
 		d->seq[d->segments++] = s.seq;
 		digest_hex(&s.id, hex);
 		st = buf_printf(d->b, why,
-		    "segment %.12s bytes=%ju plain=%ju live=%ju commit=%ju "
+		    "segment %.12s bytes=%ju plain=%ju live=%ju "
+		    "marks=%jx commit=%ju "
 		    "time=%jd objects=%u%s\n",
 		    hex, (uintmax_t)s.bytes, (uintmax_t)s.plain,
-		    (uintmax_t)s.live, (uintmax_t)s.commit, (intmax_t)s.time,
-		    s.objects, s.in_log ? " log" : "");
+		    (uintmax_t)s.live, (uintmax_t)s.marks, (uintmax_t)s.commit,
+		    (intmax_t)s.time, s.objects, s.in_log ? " log" : "");
 		if (st != BLK_OK)
 			return st;
 	}

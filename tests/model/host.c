@@ -71,18 +71,15 @@ LEND(segment_update,
     (struct catalog * c, const struct catalog_segment *s, struct fault *why),
     (real, s, why))
 LEND(segment_live,
-    (struct catalog * c, uint64_t seq, int64_t delta, struct fault *why),
-    (real, seq, delta, why))
+    (struct catalog * c, const struct digest *id,
+        const struct catalog_copy *copy, bool live, struct fault *why),
+    (real, id, copy, live, why))
 LEND(segment_drop, (struct catalog * c, uint64_t seq, struct fault *why),
     (real, seq, why))
 LEND(segment_get,
     (struct catalog * c, uint64_t seq, struct catalog_segment *s,
         struct fault *why),
     (real, seq, s, why))
-LEND(segment_find,
-    (struct catalog * c, const struct digest *id, struct catalog_segment *s,
-        struct fault *why),
-    (real, id, s, why))
 LEND(segment_next,
     (struct catalog * c, uint64_t after, struct catalog_segment *s,
         struct fault *why),
@@ -124,11 +121,6 @@ LEND(version_get,
     (struct catalog * c, const struct digest *vid, struct catalog_version *v,
         struct fault *why),
     (real, vid, v, why))
-LEND(version_each,
-    (struct catalog * c, const struct catalog_query *q,
-        VISIT(const struct catalog_version *v, struct fault *why), void *arg,
-        struct fault *why),
-    (real, q, visit, arg, why))
 LEND(name_set,
     (struct catalog * c, const char *name, uint64_t number,
         const struct digest *vid, struct fault *why),
@@ -246,16 +238,63 @@ lent_facts_many(struct catalog *c, const struct digest *id, size_t n,
 	return st;
 }
 
-/* Rows of another time have checks that are right, and another sum. */
+static bool
+is_missing(const struct catalog *c, const struct digest *id)
+{
+	const struct host *h = ((const struct lent *)c)->p->host;
+
+	return h->misses && digest_equal(&h->missing, id);
+}
+
 static enum blk_status
-lent_verify(struct catalog *c, struct fault *why)
+lent_segment_find(struct catalog *c, const struct digest *id,
+    struct catalog_segment *s, struct fault *why)
 {
 	struct catalog *real = real_of(c);
 	enum blk_status st = enter(c, why);
 
-	if (st == BLK_OK && lent_of(c)->p->host->other_sum)
+	if (st == BLK_OK && is_missing(c, id))
+		return BLK_ABSENT;
+	return st == BLK_OK ? real->type->segment_find(real, id, s, why) : st;
+}
+
+struct visit {
+	struct catalog *c;
+	VISIT(const struct catalog_version *v, struct fault *why);
+	void *arg;
+};
+
+static enum blk_status
+visit_version(void *arg, const struct catalog_version *v, struct fault *why)
+{
+	const struct visit *to = arg;
+
+	return is_missing(to->c, &v->vid) ? BLK_OK : to->visit(to->arg, v, why);
+}
+
+static enum blk_status
+lent_version_each(struct catalog *c, const struct catalog_query *q,
+    VISIT(const struct catalog_version *v, struct fault *why), void *arg,
+    struct fault *why)
+{
+	struct catalog *real = real_of(c);
+	struct visit to = { c, visit, arg };
+	enum blk_status st = enter(c, why);
+
+	return st == BLK_OK
+	    ? real->type->version_each(real, q, visit_version, &to, why)
+	    : st;
+}
+
+static enum blk_status
+lent_verify(struct catalog *c, enum catalog_rows which, struct fault *why)
+{
+	struct catalog *real = real_of(c);
+	enum blk_status st = enter(c, why);
+
+	if (st == BLK_OK && lent_of(c)->p->host->misses)
 		return fault(why, BLK_CORRUPT, "index: another sum");
-	return st == BLK_OK ? real->type->verify(real, why) : st;
+	return st == BLK_OK ? real->type->verify(real, which, why) : st;
 }
 
 static bool

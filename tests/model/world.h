@@ -120,7 +120,10 @@ struct host {
 	void (*rot)(const struct host *h, const struct digest *id,
 	    struct catalog_facts *f);
 	struct digest rotten;
-	bool other_sum; /* of all rows */
+	/* The row of this segment or version is not found; the sum of all
+	 * tells so. */
+	struct digest missing;
+	bool misses;
 };
 
 struct claims;

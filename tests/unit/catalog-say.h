@@ -156,9 +156,10 @@ say_segment(FILE *f, const struct catalog_segment *s)
 {
 	fprintf(f, "segment %ju", (uintmax_t)s->seq);
 	say_id(f, &s->id);
-	fprintf(f, " %ju %ju %ju %ju %jd %d %u %s %ju\n", (uintmax_t)s->bytes,
-	    (uintmax_t)s->plain, (uintmax_t)s->live, (uintmax_t)s->commit,
-	    (intmax_t)s->time, s->in_log, s->objects, reason_name(s->reason),
+	fprintf(f, " %ju %ju %ju %jx %ju %jd %d %u %s %ju\n",
+	    (uintmax_t)s->bytes, (uintmax_t)s->plain, (uintmax_t)s->live,
+	    (uintmax_t)s->marks, (uintmax_t)s->commit, (intmax_t)s->time,
+	    s->in_log, s->objects, reason_name(s->reason),
 	    (uintmax_t)s->condemned);
 }
 
@@ -264,7 +265,7 @@ say_all(struct text *t, struct catalog *c)
 	ok(c->type->stat_each(c, say_stat, t->f, &why));
 	ok(c->type->record_each(c, 0, say_record, t->f, &why));
 	ok(c->type->record_each(c, 7, say_record, t->f, &why));
-	ok(c->type->verify(c, &why));
+	ok(c->type->verify(c, CATALOG_IDS, &why));
 	fclose(t->f);
 }
 

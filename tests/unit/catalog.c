@@ -125,6 +125,7 @@ any_segment(struct pair *p)
 	s.id.byte[2] = (uint8_t)draw(p, 256);
 	s.plain = draw(p, 1 << 26);
 	s.live = draw(p, 1 << 20);
+	s.marks = (uint64_t)draw(p, 1 << 20) << 44;
 	s.commit = draw(p, 1000);
 	s.time = (int64_t)draw(p, 1000) - 500;
 	s.in_log = draw(p, 2) == 0;
@@ -157,17 +158,22 @@ any_change(struct pair *p)
 	struct catalog_segment sa = { .seq = 0 }, sb = { .seq = 0 };
 	struct fault why = FAULT_NONE;
 	uint64_t seq = any_seq(p);
+	struct catalog_copy copy;
 	enum blk_status st;
 
-	both(p, &st, segment_live, seq, (int64_t)draw(p, 1000) - 300);
+	copy = (struct catalog_copy){ seq, draw(p, 9), draw(p, 700),
+		(uint8_t)(1 + draw(p, 6)) };
+	both(p, &st, segment_live, id_of(draw(p, IDS)), &copy, draw(p, 3) > 0);
 	st = p->a->type->segment_get(p->a, seq, &sa, &why);
 	assert_int_equal(p->b->type->segment_get(p->b, seq, &sb, &why), st);
 	if (st != BLK_OK)
 		return;
 	assert_true(digest_equal(&sa.id, &sb.id));
 	assert_int_equal(sa.live, sb.live);
+	assert_int_equal(sa.marks, sb.marks);
 	ok(p->b->type->segment_find(p->b, &sa.id, &sb, &why));
 	assert_int_equal(sa.live, sb.live);
+	assert_int_equal(sa.marks, sb.marks);
 	if (draw(p, 2) == 0) {
 		sa.condemned = 1 + draw(p, 100);
 		sa.reason = (enum condemned_reason)(1 + draw(p, 3));

@@ -68,7 +68,7 @@ the_log_of_writes_is_brought_in_under_the_lock_alone(void **state)
 	fill(n, 2, 20000); /* passes 1 MiB: now it is, by its writer */
 	assert_true(size_of(n->path) > file);
 	assert_true(size_of_log(n) < (off_t)1 << 20);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 }
 
 static void
@@ -178,7 +178,7 @@ processes_write_one_after_the_other_and_lose_nothing(void **state)
 	seen = 0;
 	ok(n->c->type->record_each(n->c, 1, next_record, &seen, &n->why));
 	assert_int_equal(seen, 2 * COMMITS);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	assert_true(index_bytes(n->c) < ((uint64_t)6 << 20));
 }
 
@@ -242,7 +242,7 @@ notes_of_damage_outlive_the_file(void **state)
 	ok(n->c->type->totals(n->c, &t, &n->why));
 	assert_int_equal(t.damaged, 1);
 	assert_int_equal(t.objects, 0);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 }
 
 static void
@@ -330,9 +330,9 @@ what_dropped_segments_left_behind_is_swept_and_given_back(void **state)
 	assert_int_equal(f.copies, 1);
 	assert_int_equal(f.copy[0].seq, 4);
 	ok(n->c->type->commit(n->c, &n->why));
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	ok(index_vacuum(n->c, &n->why));
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	assert_int_equal(ask(n, "SELECT count(*) FROM facts"), 10000);
 	assert_int_equal(ask(n, "SELECT stale FROM meta"), 0);
 	assert_true(index_bytes(n->c) < before * 3 / 4);

@@ -21,7 +21,7 @@ an_index_is_made_once_and_remembers(void **state)
 	ok(n->c->type->head_get(n->c, &h, &n->why));
 	assert_true(h.known);
 	assert_int_equal(h.number, 7);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	assert_int_equal(stat(n->path, &sb), 0);
 	assert_int_equal(sb.st_mode & 0777, 0600);
 	assert_true(index_bytes(n->c) >= (uint64_t)sb.st_size);
@@ -42,7 +42,7 @@ what_is_no_index_of_ours_is_made_again(void **state)
 		ok(reopen(n));
 		assert_true(n->fresh);
 		assert_non_null(n->reason);
-		ok(n->c->type->verify(n->c, &n->why));
+		ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	}
 }
 
@@ -89,7 +89,8 @@ a_truncated_file_is_made_again_or_damaged(void **state)
 		ok(reopen(n));
 		if (!n->fresh)
 			assert_int_equal(
-			    n->c->type->verify(n->c, &n->why), BLK_CORRUPT);
+			    n->c->type->verify(n->c, CATALOG_IDS, &n->why),
+			    BLK_CORRUPT);
 		ok(index_replace(n->c, &n->fresh, &n->why));
 	}
 }
@@ -117,7 +118,7 @@ an_index_without_its_log_is_older_but_sound(void **state)
 	assert_false(n->fresh);
 	ok(n->c->type->head_get(n->c, &h, &n->why));
 	assert_false(h.known);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 }
 
 static void
@@ -135,7 +136,7 @@ an_index_that_was_removed_is_made_again_beside_its_old_log(void **state)
 	assert_null(n->reason);
 	ok(n->c->type->totals(n->c, &t, &n->why));
 	assert_int_equal(t.objects, 0);
-	ok(n->c->type->verify(n->c, &n->why));
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 }
 
 static void
@@ -161,14 +162,14 @@ every_changed_column_is_noticed_when_it_is_read(void **state)
 	static const char *const change[] = { "facts SET amount = amount + 1",
 		"facts SET place = place + 1", "facts SET chk = chk + 1",
 		"segments SET condemned = 1", "segments SET live = 5",
-		"segments SET place = 'log'", "versions SET name = 'other'",
-		"versions SET size = 'x'", "versions SET content = x'00'",
-		"versions SET attrs = 0", "attrs SET value = 'y'",
-		"links SET class = 'tree'", "links SET id = x'01'",
-		"names SET number = 2", "settings SET value = '9'",
-		"stats SET line = ''", "records SET text = x'01'",
-		"damage SET chk = 0", "meta SET number = 8",
-		"meta SET objects = 0" };
+		"segments SET marks = 5", "segments SET place = 'log'",
+		"versions SET name = 'other'", "versions SET size = 'x'",
+		"versions SET content = x'00'", "versions SET attrs = 0",
+		"attrs SET value = 'y'", "links SET class = 'tree'",
+		"links SET id = x'01'", "names SET number = 2",
+		"settings SET value = '9'", "stats SET line = ''",
+		"records SET text = x'01'", "damage SET chk = 0",
+		"meta SET number = 8", "meta SET objects = 0" };
 	struct bench *n = *state;
 
 	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
@@ -201,10 +202,10 @@ rows_that_went_or_came_are_noticed_by_a_verification(void **state)
 	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
 		ok(index_replace(n->c, &n->fresh, &n->why));
 		fill_all(n);
-		ok(n->c->type->verify(n->c, &n->why));
+		ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 		meddle(n, change[i]);
-		assert_int_equal(
-		    n->c->type->verify(n->c, &n->why), BLK_CORRUPT);
+		assert_int_equal(n->c->type->verify(n->c, CATALOG_IDS, &n->why),
+		    BLK_CORRUPT);
 		assert_memory_equal(n->why.text, "index", 5);
 	}
 }
@@ -253,7 +254,8 @@ rubbish_in_a_page_is_never_an_answer(void **state)
 		}
 		if (!n->fresh && !whole)
 			assert_int_equal(
-			    n->c->type->verify(n->c, &n->why), BLK_CORRUPT);
+			    n->c->type->verify(n->c, CATALOG_IDS, &n->why),
+			    BLK_CORRUPT);
 	}
 }
 

@@ -1,0 +1,155 @@
+/*
+ * What lives in a segment: asked of the index, and compared with what the
+ * segment's row adds up (R6).  A count that went missing would be garbage
+ * otherwise; that of every id need not be looked at for it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect-private.h"
+#include "rules.h"
+
+#define BATCH 256 /* ids asked for at once */
+
+struct alive {
+	struct catalog *c;
+	const struct segment_table *t;
+	uint32_t *order; /* ordinals, by id */
+	uint32_t count;
+	bool *live;
+	struct catalog_segment row;
+	struct catalog_segment sum;     /* live and marks, as found */
+	struct catalog_segment missing; /* of objects that have no row */
+};
+
+static int
+object_order(const void *a, const void *b, void *arg)
+{
+	const struct segment_object *object = arg;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	int by = digest_compare(&object[x].id, &object[y].id);
+
+	return by != 0 ? by : (x > y) - (x < y);
+}
+
+/* Ordinals by id: neighbours lie in one page of the index. */
+static enum blk_status
+sort_objects(struct alive *a, struct fault *why)
+{
+	const struct segment_table *t = a->t;
+
+	a->order = malloc((t->objects + 1u) * sizeof(*a->order));
+	if (a->order == NULL)
+		return fault_nomem(why);
+	for (uint32_t i = 0; i < t->objects; i++)
+		if (t->object[i].kind != KIND_RECORD)
+			a->order[a->count++] = i;
+	if (a->count > 1)
+		qsort_r(a->order, a->count, sizeof(*a->order), object_order,
+		    t->object);
+	return BLK_OK;
+}
+
+/* A row that is missing means that the object is live (R6). */
+static void
+judge_object(struct alive *a, uint32_t ordinal, const struct catalog_facts *f)
+{
+	const struct segment_object *o = &a->t->object[ordinal];
+	const struct catalog_copy self = { .seq = a->row.seq,
+		.ordinal = ordinal,
+		.length = o->length,
+		.kind = o->kind };
+	const struct catalog_copy *copy[2];
+	size_t n = catalog_live(f, copy);
+	bool row = false;
+
+	a->live[ordinal] = false;
+	for (size_t i = 0; i < n; i++)
+		if (copy[i]->seq == self.seq && copy[i]->ordinal == ordinal)
+			a->live[ordinal] = true;
+	if (a->live[ordinal])
+		catalog_segment_count(&a->sum, &o->id, &self, true);
+	for (size_t i = 0; i < f->copies; i++)
+		row = row ||
+		    (f->copy[i].seq == self.seq && f->copy[i].kind == o->kind);
+	if (row || !RULE(R6))
+		return;
+	a->live[ordinal] = true;
+	catalog_segment_count(&a->missing, &o->id, &self, true);
+}
+
+static enum blk_status
+judge_objects(struct alive *a, struct fault *why)
+{
+	struct catalog_facts *f = malloc(BATCH * sizeof(*f));
+	struct digest id[BATCH];
+	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
+
+	a->sum = a->missing = (struct catalog_segment){ .seq = 0 };
+	for (uint32_t at = 0; st == BLK_OK && at < a->count; at += BATCH) {
+		uint32_t n = a->count - at < BATCH ? a->count - at : BATCH;
+
+		for (uint32_t i = 0; i < n; i++)
+			id[i] = a->t->object[a->order[at + i]].id;
+		st = a->c->type->facts_many(a->c, id, n, f, why);
+		for (uint32_t i = 0; st == BLK_OK && i < n; i++)
+			judge_object(a, a->order[at + i], &f[i]);
+	}
+	free(f);
+	return st;
+}
+
+/* All that the row adds up was found, or is taken for live. */
+static bool
+agrees(const struct alive *a)
+{
+	const struct catalog_segment *row = &a->row, *sum = &a->sum;
+
+	if (row->live == sum->live && row->marks == sum->marks)
+		return true;
+	return row->live == sum->live + a->missing.live &&
+	    row->marks == sum->marks + a->missing.marks;
+}
+
+/* Look at one state of the catalog; *same: it was one. */
+static enum blk_status
+look(struct alive *a, const struct digest *segment, bool *same,
+    struct fault *why)
+{
+	struct catalog_head before, after = { .number = 0 };
+	enum blk_status st = a->c->type->head_get(a->c, &before, why);
+
+	if (st == BLK_OK)
+		st = a->c->type->segment_find(a->c, segment, &a->row, why);
+	if (st == BLK_OK)
+		st = judge_objects(a, why);
+	if (st == BLK_OK)
+		st = a->c->type->head_get(a->c, &after, why);
+	*same = st == BLK_OK && before.number == after.number;
+	return st;
+}
+
+enum blk_status
+collect_alive(struct store *s, const struct digest *segment,
+    const struct segment_table *t, bool *live, struct fault *why)
+{
+	struct alive a = { .c = store_catalog(s), .t = t, .live = live };
+	enum blk_status st = sort_objects(&a, why);
+	bool same = false;
+
+	while (st == BLK_OK && !same) {
+		catalog_hold(a.c);
+		st = look(&a, segment, &same, why);
+		catalog_release(a.c);
+	}
+	/* Somebody else has condemned it, and copied what lives. */
+	if (st == BLK_ABSENT || (st == BLK_OK && a.row.condemned != 0)) {
+		memset(live, 0, t->objects * sizeof(*live));
+		st = BLK_OK;
+	} else if (st == BLK_OK && !agrees(&a) && RULE(R6))
+		st = fault(why, BLK_CORRUPT,
+		    "the index does not say of every object whether it is "
+		    "referred to: run blk-check --rebuild-index");
+	free(a.order);
+	return st;
+}
