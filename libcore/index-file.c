@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,11 +84,20 @@ configure(struct index *x, struct fault *why)
 	return rc == SQLITE_OK ? BLK_OK : index_fault(x, rc, why);
 }
 
+static void
+prepare_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static enum blk_status
 connect_to(struct index *x, const char *name, int flags, struct fault *why)
 {
-	int rc =
-	    sqlite3_open_v2(name, &x->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int rc;
+
+	pthread_once(&once, prepare_library);
+	rc = sqlite3_open_v2(name, &x->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (rc != SQLITE_OK)
 		return index_fault(x, rc, why);
