@@ -171,19 +171,88 @@ check_behind(struct check *c, uint64_t number, struct fault *why)
 	return st;
 }
 
+/* --- which commits there are --- */
+
+struct present {
+	uint64_t below;
+	uint64_t *number;
+	size_t count, cap;
+};
+
+static enum blk_status
+see_commit(void *arg, const char *key, const struct backend_stat *bs,
+    struct fault *why)
+{
+	struct present *p = arg;
+	enum blk_status st;
+	uint64_t number;
+
+	(void)bs;
+	if (!log_key_number(key, &number) || number >= p->below)
+		return BLK_OK;
+	st = array_grow(
+	    (void **)&p->number, p->count, &p->cap, sizeof(*p->number), why);
+	if (st == BLK_OK)
+		p->number[p->count++] = number;
+	return st;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * The commits below the second newest checkpoint, most of which may be folded:
+ * those that are listed, unless the engine cannot promise that these are all.
+ */
+static enum blk_status
+check_folded(struct check *c, struct chain *l, struct fault *why)
+{
+	struct present p = { .below = l->second };
+	enum blk_status st;
+	bool complete;
+
+	if (l->second == 0)
+		return BLK_OK;
+	st = backend_list(
+	    store_backend(c->s), "log/", see_commit, &p, &complete, why);
+	if (p.count > 1)
+		qsort(p.number, p.count, sizeof(*p.number), by_number);
+	if (st == BLK_OK && !complete)
+		p.count = 0;
+	for (size_t i = 0; st == BLK_OK && i < p.count && !c->stop; i++) {
+		if (i > 0 && p.number[i] != p.number[i - 1] + 1)
+			l->whole = false;
+		st = check_commit(c, l, p.number[i], why);
+	}
+	if (p.count > 0 && p.number[p.count - 1] + 1 != p.below)
+		l->whole = false;
+	free(p.number);
+	for (uint64_t n = 0; st == BLK_OK && !complete && n < p.below; n++)
+		st = check_commit(c, l, n, why);
+	return st;
+}
+
 static enum blk_status
 check_commits(struct check *c, struct fault *why)
 {
 	struct catalog *cat = store_catalog(c->s);
 	struct chain l = { .whole = false };
 	struct catalog_head h;
+	uint64_t newest, from;
 	enum blk_status st;
-	uint64_t newest;
 
 	st = checkpoint_newest(store_backend(c->s), &newest, &l.second, why);
 	if (st == BLK_OK)
 		st = cat->type->head_get(cat, &h, why);
-	for (uint64_t n = 0; st == BLK_OK && n <= h.number && !c->stop; n++)
+	from = l.second; /* which may rise meanwhile */
+	if (st == BLK_OK)
+		st = check_folded(c, &l, why);
+	for (uint64_t n = from; st == BLK_OK && n <= h.number && !c->stop; n++)
 		st = check_commit(c, &l, n, why);
 	if (st == BLK_OK)
 		st = check_head(c, &h, &l);

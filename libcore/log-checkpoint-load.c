@@ -37,7 +37,8 @@ struct loader {
 	struct digest *root;
 	size_t roots, cap;
 	uint64_t seq;
-	bool sound;      /* false: the line was malformed */
+	bool sound;      /* false: the line was malformed, or */
+	bool no_memory;  /* ... could not be held */
 	int last;        /* sort of the line before; -1: none */
 	char *name;      /* sorted lines: what came last */
 	uint64_t number; /* ... of that name */
@@ -84,14 +85,15 @@ next_text(struct loader *l, struct span *line)
 	struct buf b = BUF_INIT(SEGMENT_FRAME_MAX);
 	struct fault ignored = FAULT_NONE;
 	struct span f = next(l, line);
+	enum blk_status st = text_unescape(&b, f, false, &ignored);
 
-	if (text_unescape(&b, f, false, &ignored) != BLK_OK ||
-	    (b.len > 0 && memchr(b.data, 0, b.len) != NULL)) {
+	if (st != BLK_OK || (b.len > 0 && memchr(b.data, 0, b.len) != NULL)) {
 		buf_release(&b);
 		l->sound = false;
+		l->no_memory = l->no_memory || st == BLK_FAILED;
 		return NULL;
 	}
-	return b.data != NULL ? (char *)b.data : strdup("");
+	return (char *)b.data; /* there is a NUL behind its contents */
 }
 
 static enum condemned_reason
@@ -370,6 +372,8 @@ load_line(void *arg, struct span line, struct fault *why)
 		    "unknown line %.*s: a newer blk wrote this",
 		    (int)(word.len < 40 ? word.len : 40), word.p);
 	st = l->sound ? load_sort(l, sort, &rest, why) : BLK_OK;
+	if (st == BLK_OK && l->no_memory)
+		st = fault_nomem(why);
 	if (st == BLK_OK && (!l->sound || rest.len > 0))
 		st = fault(why, BLK_CORRUPT, "malformed line: %.*s",
 		    (int)(line.len < 80 ? line.len : 80), line.p);

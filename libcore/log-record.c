@@ -188,22 +188,38 @@ expect(struct span *text, const char *word, struct span *rest)
 	return text_field(rest, &field) && span_is(field, word);
 }
 
+/*
+ * Text from malloc; NULL, which makes a line bad, but for *no_memory.  Below,
+ * too: what could not be held is no fault of the record.
+ */
+static char *
+copy_of(struct span text, bool *no_memory)
+{
+	char *copy = strndup(text.p, text.len);
+
+	*no_memory = *no_memory || copy == NULL;
+	return copy;
+}
+
 /* One last field, unescaped into malloc'd text without NUL bytes. */
 static bool
-take_text(struct span *line, bool last, char **out)
+take_text(struct span *line, bool last, char **out, bool *no_memory)
 {
 	struct buf b = BUF_INIT(STRUCTURE_LINE_MAX);
 	struct fault ignored = FAULT_NONE;
+	enum blk_status st;
 	struct span field;
 
-	if (!text_field(line, &field) || (last && line->len > 0) ||
-	    text_unescape(&b, field, false, &ignored) != BLK_OK ||
-	    (b.len > 0 && memchr(b.data, 0, b.len) != NULL)) {
+	if (!text_field(line, &field) || (last && line->len > 0))
+		return false;
+	st = text_unescape(&b, field, false, &ignored);
+	*no_memory = *no_memory || st == BLK_FAILED;
+	if (st != BLK_OK || (b.len > 0 && memchr(b.data, 0, b.len) != NULL)) {
 		buf_release(&b);
 		return false;
 	}
-	*out = b.data != NULL ? (char *)b.data : strdup("");
-	return *out != NULL;
+	*out = (char *)b.data; /* there is a NUL behind its contents */
+	return true;
 }
 
 static bool
@@ -255,7 +271,7 @@ are_fields(struct span line)
 
 /* What stands behind the verb, in *v; false when it is malformed. */
 static bool
-parse_verb(struct span *rest, struct commit_verb *v)
+parse_verb(struct span *rest, struct commit_verb *v, bool *no_memory)
 {
 	struct span field;
 
@@ -263,7 +279,7 @@ parse_verb(struct span *rest, struct commit_verb *v)
 	case VERB_SEGMENT:
 		return take_id(rest, &v->id) && take_number(rest, &v->number);
 	case VERB_VERSION:
-		return take_text(rest, false, &v->name) &&
+		return take_text(rest, false, &v->name, no_memory) &&
 		    take_number(rest, &v->number) && take_id(rest, &v->id);
 	case VERB_DROP:
 		return take_id(rest, &v->id);
@@ -273,14 +289,14 @@ parse_verb(struct span *rest, struct commit_verb *v)
 		return take_id(rest, &v->id) && text_field(rest, &field) &&
 		    class_of(field, &v->class);
 	case VERB_SET:
-		return take_text(rest, false, &v->name) &&
+		return take_text(rest, false, &v->name, no_memory) &&
 		    strcmp(v->name, CATALOG_REDIRECT) != 0 &&
-		    take_text(rest, true, &v->value);
+		    take_text(rest, true, &v->value, no_memory);
 	case VERB_REDIRECT:
 		if (!span_is(*rest, "none"))
-			return take_text(rest, true, &v->value) &&
+			return take_text(rest, true, &v->value, no_memory) &&
 			    v->value[0] != '\0';
-		v->value = strdup("");
+		v->value = copy_of(span_of("", 0), no_memory);
 		*rest = span_of("", 0);
 		return v->value != NULL;
 	case VERB_STAT:
@@ -288,7 +304,7 @@ parse_verb(struct span *rest, struct commit_verb *v)
 	case VERB_KEPT:
 		if (!are_fields(*rest))
 			return false;
-		v->value = strndup(rest->p, rest->len);
+		v->value = copy_of(*rest, no_memory);
 		*rest = span_of("", 0);
 		return v->value != NULL;
 	}
@@ -326,6 +342,7 @@ parse_line(struct commit *c, struct span line, struct fault *why)
 {
 	struct commit_verb v = { .name = NULL };
 	struct span rest = line, word;
+	bool no_memory = false;
 	enum blk_status st;
 
 	if (!text_field(&rest, &word))
@@ -338,14 +355,12 @@ parse_line(struct commit *c, struct span line, struct fault *why)
 		    "unknown verb %.*s: a newer blk wrote this",
 		    (int)(word.len < 40 ? word.len : 40), word.p);
 	}
-	if (!parse_verb(&rest, &v) || rest.len > 0 ||
-	    (v.verb == VERB_CONFIG && c->number > 0)) {
-		free(v.name);
-		free(v.value);
-		return bad_line(line, why);
-	}
-	st = array_grow(
-	    (void **)&c->verb, c->verbs, &c->cap, sizeof(*c->verb), why);
+	if (!parse_verb(&rest, &v, &no_memory) || rest.len > 0 ||
+	    (v.verb == VERB_CONFIG && c->number > 0))
+		st = no_memory ? fault_nomem(why) : bad_line(line, why);
+	else
+		st = array_grow((void **)&c->verb, c->verbs, &c->cap,
+		    sizeof(*c->verb), why);
 	if (st != BLK_OK) {
 		free(v.name);
 		free(v.value);
@@ -356,7 +371,7 @@ parse_line(struct commit *c, struct span line, struct fault *why)
 }
 
 static bool
-parse_head(struct span *text, struct commit *c)
+parse_head(struct span *text, struct commit *c, bool *no_memory)
 {
 	struct span rest, field;
 
@@ -368,10 +383,11 @@ parse_head(struct span *text, struct commit *c)
 	        !digest_parse(rest.p, rest.len, &c->previous)))
 		return false;
 	if (!expect(text, "time", &rest) || !text_i64(rest, &c->time) ||
-	    !expect(text, "host", &rest) || !take_text(&rest, true, &c->host))
+	    !expect(text, "host", &rest) ||
+	    !take_text(&rest, true, &c->host, no_memory))
 		return false;
 	if (!expect(text, "program", &rest) ||
-	    !take_text(&rest, true, &c->program))
+	    !take_text(&rest, true, &c->program, no_memory))
 		return false;
 	return expect(text, "session", &rest) && text_field(&rest, &field) &&
 	    digest_parse_hex(
@@ -384,10 +400,12 @@ commit_parse(struct span text, struct commit *c, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 	struct span line;
-	bool bad = false;
+	bool bad = false, no_memory = false;
 
-	if (!parse_head(&text, c))
-		return fault(why, BLK_CORRUPT, "malformed commit record");
+	if (!parse_head(&text, c, &no_memory))
+		return no_memory
+		    ? fault_nomem(why)
+		    : fault(why, BLK_CORRUPT, "malformed commit record");
 	while (st == BLK_OK && text_line(&text, &line, &bad))
 		st = parse_line(c, line, why);
 	if (st == BLK_OK && bad)

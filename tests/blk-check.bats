@@ -124,6 +124,61 @@ PY
 	[ "$(blk-get tree:/sub/file | sha256sum)" = "$(seq 5000 | sha256sum)" ]
 }
 
+# Twenty segments, of files/ and of two trees; what is in the store: listing.
+twenty() {
+	local i
+
+	mkdir files
+	for i in {1..20}; do
+		random_file 300000 "$i" "files/$i"
+		blk-put -N "n$i" "files/$i"
+	done >/dev/null
+	blk-ls >listing
+	blk-ls --objects | sort >>listing
+}
+
+# Flip a byte in each segment, at another place each; they are found.
+spoil_all() {
+	local f n=0
+
+	while read -r f; do
+		n=$((n + 1))
+		flip "$f" $((n * 1009 % $(stat -c %s "$f")))
+	done < <(find "$BLK_STORE/segments" -type f)
+	[ "$n" -ge 20 ] || fail "only $n segments"
+	run -4 blk-check --read-data
+}
+
+# All is as it was, in segments that are whole.
+whole_again() {
+	run -0 blk-check --read-data
+	[ -z "$output" ] || fail "$output"
+	blk-ls >after
+	blk-ls --objects | sort >>after
+	diff listing after
+	for i in {1..20}; do
+		blk-get "n$i" | cmp - "files/$i"
+	done
+	blk-get numbers | cmp - <(seq 100000)
+	blk-get tree:/sub/file | cmp - tree/sub/file
+}
+
+@test "a byte flipped in each of twenty segments is mended from another store" {
+	twenty
+	cp -a "$BLK_STORE" other
+	spoil_all
+	run -0 blk-check --repair --from other
+	whole_again
+}
+
+@test "a byte flipped in each of twenty segments is mended from files" {
+	twenty
+	seq 100000 >files/numbers
+	spoil_all
+	run -0 blk-check --repair --from files --from tree
+	whole_again
+}
+
 @test "repair makes what is damaged anew from files" {
 	mkdir files
 	seq 100000 >files/numbers
@@ -171,6 +226,21 @@ PY
 	[ -e "$f" ]
 	run -4 blk-check --repair --drop-damaged
 	[ ! -e "$f" ]
+}
+
+@test "commits that were folded cost a check nothing" {
+	need plain
+	for i in {1..60}; do printf '1 f%d\nx\ncommit\n' "$i"; done |
+		blk-put --batch >/dev/null
+	blk-gc
+	blk-rm f1
+	blk-gc
+	blk-rm f2
+	n=$(find "$BLK_STORE/log" -type f | wc -l)
+	[ "$n" -lt 30 ] || fail "$n commits are left"
+	INJECT_LOG=$PWD/log LD_PRELOAD=$BUILD/tests/inject.so INJECT= blk-check
+	opened=$(grep -c 'open .*log/000000000/0' log)
+	[ "$opened" -le $((4 * n)) ] || fail "$n commits, $opened looks"
 }
 
 @test "blk-check refuses what makes no sense" {

@@ -10,6 +10,7 @@
 
 #include "bytes.h"
 #include "scan-cache-format.h"
+#include "../unit/tmpdir.h"
 #include "scan-cache.h"
 
 #define DEPTH 4
@@ -120,7 +121,7 @@ use(int dir)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char path[] = "/tmp/fuzz-scan-cache.XXXXXX", file[CACHE_FILE];
+	char path[TMPDIR_MAX], file[CACHE_FILE];
 	struct fault why = FAULT_NONE;
 	struct digest name;
 	uint8_t *copy = NULL;
@@ -129,7 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < CACHE_HEADER)
 		return 0;
 	copy = malloc(size);
-	if (copy == NULL || mkdtemp(path) == NULL ||
+	if (copy == NULL || tmpdir_make(path) != 0 ||
 	    scan_cache_file(&key, file, &name, &why) != BLK_OK)
 		abort();
 	memcpy(copy, data, size);
