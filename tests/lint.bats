@@ -181,3 +181,33 @@ body() {
 	run -1 headers
 	[[ $output == *'libcore/low.h does not compile alone'* ]]
 }
+
+# promises: a line for each in blk.7, with how many tests it names, and a line
+# for each test, "FILE: NAME".
+promises() {
+	awk '
+		/^\.Sh/ { on = $0 == ".Sh PROMISES"; next }
+		!on { next }
+		/^\.It$/ || /^\.El$/ { if (n++) print "promise", n - 1, named; named = 0 }
+		/^tests\// { named++; print }
+	' "$SRC/man/blk.7"
+}
+
+@test "each promise in the manual names tests, and these are there" {
+	local line file
+
+	promises >promises
+	[ "$(grep -c '^promise' promises)" -ge 10 ]
+	while read -r line; do
+		case $line in
+		'promise '*' 0') fail "${line% 0} names no test" ;;
+		promise*) continue ;;
+		esac
+		file=${line%%: *}
+		case $file in
+		*.bats) grep -qxF "@test \"${line#*: }\" {" "$SRC/$file" ;;
+		*) tr -d ' \t\n' <"$SRC/$file" |
+			grep -qF "cmocka_unit_test(${line#*: })" ;;
+		esac || fail "no test $line"
+	done <promises
+}
