@@ -21,6 +21,7 @@ struct import {
 	int fd;
 	uint8_t *block; /* READ_SIZE */
 	bool begun;     /* the first block was read */
+	int unread;     /* errno: a block could not be read; 0: all well */
 	struct archives_locale locale;
 	const struct archives_import_options *o;
 	struct archives_totals *t, own_totals;
@@ -113,10 +114,17 @@ add_bytes(struct import *m, const void *data, uint64_t len, struct fault *why)
 	return st;
 }
 
-/* A damaged archive: what libarchive says. */
+/* A damaged archive: what libarchive says.  One that could not be read, or
+ * held, is not known to be damaged. */
 static enum blk_status
 damaged(struct import *m, struct fault *why)
 {
+	if (m->unread != 0) {
+		errno = m->unread;
+		return fault_sys(why, "read");
+	}
+	if (archive_errno(m->a) == ENOMEM)
+		return fault_nomem(why);
 	return archives_fault(m->a, BLK_INVALID, why);
 }
 
@@ -263,15 +271,14 @@ static la_ssize_t
 read_block(struct archive *a, void *arg, const void **block)
 {
 	struct import *m = arg;
-	struct fault why = FAULT_NONE;
 	ssize_t n;
 
 	do
 		n = read(m->fd, m->block, READ_SIZE);
 	while (n == -1 && errno == EINTR && !stopped(m));
 	if (n == -1) {
-		fault_sys(&why, "read");
-		archive_set_error(a, errno, "%s", why.text);
+		m->unread = errno;
+		archive_set_error(a, errno, "read");
 		return -1;
 	}
 	if (!m->begun)

@@ -113,7 +113,8 @@ struct archives_result {
  * hard links to what did not come before, sockets.
  *
  * Returns: BLK_OK; BLK_INVALID: no archive, or damaged, or above a limit;
- *          BLK_BUSY; BLK_FAILED.  Nothing is named but after BLK_OK.
+ *          BLK_BUSY; BLK_FAILED, also when fd cannot be read.  Nothing is named
+ * but after BLK_OK.
  */
 MUST_USE enum blk_status archives_import(struct store *s, int fd,
     const struct archives_import_options *o, struct archives_result *r,

@@ -67,6 +67,30 @@ same_prefix(const struct digest *a, const struct digest *b, unsigned bits)
 	    (a->byte[whole] ^ b->byte[whole]) >> (8 - rest) == 0;
 }
 
+static enum blk_status
+memory_copies_each(struct catalog *c,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        const struct catalog_copy *copy, struct fault *why),
+    void *arg, struct fault *why)
+{
+	struct memory *m = memory_of(c);
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; i < m->slots; i++) {
+		const struct entry *e = &m->slot[i];
+
+		for (uint32_t k = 0; st == BLK_OK && e->used && k < e->copies;
+		     k++) {
+			const struct catalog_segment *s =
+			    memory_segment_at(m, e->copy[k].seq);
+
+			if (s != NULL && s->condemned == 0)
+				st = visit(arg, &e->id, &e->copy[k], why);
+		}
+	}
+	return st;
+}
+
 static bool
 is_counted(const struct entry *e)
 {
@@ -315,6 +339,7 @@ static const struct catalog_type memory_type = {
 	.facts = memory_facts,
 	.copies_all = memory_copies_all,
 	.facts_many = memory_facts_many,
+	.copies_each = memory_copies_each,
 	.ids_each = memory_ids_each,
 	.count_set = memory_count_set,
 	.counts_clear = memory_counts_clear,

@@ -194,6 +194,12 @@ struct catalog_type {
 	enum blk_status (*copies_all)(struct catalog *c,
 	    const struct digest *id, struct catalog_facts *f,
 	    struct fault *why);
+	/* All copies that lie in live segments, in any order, until visit
+	 * returns other than BLK_OK. */
+	enum blk_status (*copies_each)(struct catalog *c,
+	    enum blk_status (*visit)(void *arg, const struct digest *id,
+	        const struct catalog_copy *copy, struct fault *why),
+	    void *arg, struct fault *why);
 	/* The counted ids (of any class) that begin with the first bits bits
 	 * of prefix, ascending, until visit returns other than BLK_OK. */
 	enum blk_status (*ids_each)(struct catalog *c,

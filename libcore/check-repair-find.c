@@ -3,6 +3,7 @@
  * files.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,16 @@
 #include "reader.h"
 
 #define FILE_MAX_DEPTH 256
+
+void
+repair_looked(struct repair *p, enum blk_status st, const struct fault *reason)
+{
+	if (st != BLK_FAILED && st != BLK_BUSY)
+		return;
+	if (!p->unread)
+		p->unsaid = *reason;
+	p->unread = true;
+}
 
 /* From segment copies of a store: any that class takes and that hash right.
  * *done: kept. */
@@ -33,7 +44,7 @@ repair_from_copies(struct repair *p, struct store *from, struct need *n,
 	for (size_t i = 0; st == BLK_OK && !*done && i < f.copies; i++) {
 		struct catalog_segment seg;
 		struct frames_place place;
-		struct fault ignored = FAULT_NONE;
+		struct fault reason = FAULT_NONE;
 		enum kind kind = (enum kind)f.copy[i].kind;
 
 		if (!class_takes(n->class, kind) ||
@@ -46,9 +57,13 @@ repair_from_copies(struct repair *p, struct store *from, struct need *n,
 		place = store_place(&seg);
 		frames_forget(store_frames(from), &seg.id);
 		p->bytes.len = 0;
-		if (frames_read(store_frames(from), &place, f.copy[i].ordinal,
-		        &n->id, kind, &p->bytes, &ignored) != BLK_OK)
+		st = frames_read(store_frames(from), &place, f.copy[i].ordinal,
+		    &n->id, kind, &p->bytes, &reason);
+		repair_looked(p, st, &reason);
+		if (st != BLK_OK) {
+			st = BLK_OK;
 			continue;
+		}
 		st = hasher_of(
 		    p->hash, p->bytes.data, p->bytes.len, &found, why);
 		if (st == BLK_OK &&
@@ -92,13 +107,16 @@ static enum blk_status
 try_content(struct repair *p, struct store *from, struct need *n, bool *done,
     struct fault *why)
 {
-	struct fault ignored = FAULT_NONE;
+	struct fault reason = FAULT_NONE;
+	enum blk_status st;
 
 	*done = false;
 	if (n->class != CLASS_DATA && n->class != CLASS_CONTENT)
 		return BLK_OK;
 	p->bytes.len = 0;
-	if (reader_slurp(from, &n->id, &p->bytes, &ignored) != BLK_OK)
+	st = reader_slurp(from, &n->id, &p->bytes, &reason);
+	repair_looked(p, st, &reason);
+	if (st != BLK_OK)
 		return BLK_OK;
 	*done = true;
 	return repair_keep(p, n, KIND_DATA, p->bytes.data, p->bytes.len, why);
@@ -153,13 +171,15 @@ offer_file(
 	if (buf == NULL)
 		return fault_nomem(why);
 	while (st == BLK_OK && (!final || have > 0)) {
-		struct fault ignored = FAULT_NONE;
+		struct fault reason = FAULT_NONE;
 		size_t got = 0, at = 0, n;
 
 		if (!final &&
 		    file_read(fd, buf + have, cap - have, &got, "file",
-		        &ignored) != BLK_OK)
+		        &reason) != BLK_OK) {
+			repair_looked(p, BLK_FAILED, &reason);
 			break;
+		}
 		final = final || got < cap - have;
 		have += got;
 		while (st == BLK_OK &&
@@ -177,6 +197,17 @@ offer_file(
 	return st;
 }
 
+/* By errno: a link, a socket, what is gone or is not for us holds nothing. */
+static void
+unreadable(struct repair *p, const char *name)
+{
+	struct fault reason = FAULT_NONE;
+
+	if (errno != ELOOP && errno != ENXIO && errno != ENOENT &&
+	    errno != EACCES)
+		repair_looked(p, fault_sys(&reason, "%s", name), &reason);
+}
+
 static enum blk_status
 offer_dir(struct repair *p, const struct chunker *cut, int dir, int depth,
     struct fault *why)
@@ -186,10 +217,11 @@ offer_dir(struct repair *p, const struct chunker *cut, int dir, int depth,
 	enum blk_status st = BLK_OK;
 
 	if (d == NULL) {
+		unreadable(p, "directory");
 		close(dir);
 		return BLK_OK;
 	}
-	while (st == BLK_OK && (e = readdir(d)) != NULL) {
+	while (st == BLK_OK && (errno = 0, e = readdir(d)) != NULL) {
 		struct stat sb;
 		int fd;
 
@@ -197,8 +229,10 @@ offer_dir(struct repair *p, const struct chunker *cut, int dir, int depth,
 			continue;
 		fd = openat(dirfd(d), e->d_name,
 		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd == -1)
+		if (fd == -1) {
+			unreadable(p, e->d_name);
 			continue;
+		}
 		if (fstat(fd, &sb) == 0 && S_ISDIR(sb.st_mode) &&
 		    depth < FILE_MAX_DEPTH) {
 			st = offer_dir(p, cut, fd, depth + 1, why);
@@ -208,6 +242,8 @@ offer_dir(struct repair *p, const struct chunker *cut, int dir, int depth,
 			st = offer_file(p, cut, fd, why);
 		close(fd);
 	}
+	if (st == BLK_OK && errno != 0)
+		unreadable(p, "directory");
 	closedir(d);
 	return st;
 }

@@ -260,6 +260,12 @@ save_objects(struct repair *p, struct fault *why)
 		st = repair_from_dirs(p, why);
 	for (size_t i = 0; i < p->needs; i++)
 		p->r->lost += !p->need[i].found && !p->need[i].lost;
+	if (st == BLK_OK && p->unread && p->r->lost > 0) {
+		*why = p->unsaid;
+		return fault_in(why, BLK_FAILED,
+		    "%ju objects are not found where could be looked",
+		    (uintmax_t)p->r->lost);
+	}
 	return st;
 }
 

@@ -29,12 +29,21 @@ struct repair {
 	struct digest *added;
 	size_t addeds, addeds_cap;
 	struct buf bytes;
+	bool unread;         /* somewhere could not be looked, */
+	struct fault unsaid; /* ... first for this reason */
 };
 
 /* An object was found: write it.  n->found is set; what it refers to and is
  * not there is needed, too, so that p->need may have moved. */
 MUST_USE enum blk_status repair_keep(struct repair *p, struct need *n,
     enum kind kind, const void *data, size_t len, struct fault *why);
+
+/*
+ * What a look somewhere ended with.  A place that cannot be read now may hold
+ * what is needed: the others are asked, but nothing is said lost then.
+ */
+void repair_looked(
+    struct repair *p, enum blk_status st, const struct fault *reason);
 
 /* Look for an object among the copies that a store holds (the damaged one
  * included, and condemned segments); in the other stores by its id. */

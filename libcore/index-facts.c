@@ -225,6 +225,39 @@ index_facts_many(struct catalog *c, const struct digest *id, size_t n,
 	return st;
 }
 
+enum blk_status
+index_copies_each(struct catalog *c,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        const struct catalog_copy *copy, struct fault *why),
+    void *arg, struct fault *why)
+{
+	struct index *x = index_of(c);
+	bool refreshed = x->writing;
+	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+
+	st = index_prepare_text(x, index_sql[SQL_COPIES], &s, why);
+	while (st == BLK_OK &&
+	    (st = index_step(x, s, TABLE_FACTS, why)) == BLK_OK) {
+		struct catalog_copy copy = { column_u64(s, 2),
+			(uint32_t)column_u64(s, 3), (uint32_t)column_u64(s, 4),
+			(uint8_t)column_u64(s, 1) };
+		struct index_segment *seg;
+		struct digest id;
+
+		if (!refreshed)
+			index_refresh(x);
+		refreshed = true;
+		st = index_segment_row(x, copy.seq, &seg, why);
+		if (st != BLK_OK || seg->absent || seg->s.condemned != 0)
+			continue;
+		column_digest(s, 0, &id);
+		st = visit(arg, &id, &copy, why);
+	}
+	sqlite3_finalize(s);
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
 /* The last id that begins with the first bits bits of prefix. */
 static struct digest
 last_of(const struct digest *prefix, unsigned bits, struct digest *first)

@@ -67,6 +67,7 @@ enum index_statement {
 	SQL_FACT_DROP,
 	SQL_COUNTS_CLEAR,
 	SQL_LOST,
+	SQL_COPIES,
 	SQL_IDS,
 	SQL_SWEEP,
 	SQL_VERSION,
@@ -348,6 +349,10 @@ enum blk_status index_copies_all(struct catalog *c, const struct digest *id,
     struct catalog_facts *f, struct fault *why);
 enum blk_status index_facts_many(struct catalog *c, const struct digest *id,
     size_t n, struct catalog_facts *f, struct fault *why);
+enum blk_status index_copies_each(struct catalog *c,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        const struct catalog_copy *copy, struct fault *why),
+    void *arg, struct fault *why);
 enum blk_status index_ids_each(struct catalog *c, const struct digest *prefix,
     unsigned bits,
     enum blk_status (*visit)(void *arg, const struct digest *id,

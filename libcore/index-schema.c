@@ -209,6 +209,8 @@ const char *const index_sql[STATEMENTS] = {
 	                     " what >= 16 AND what < 32 RETURNING chk",
 	[SQL_LOST] = "SELECT id, what, segment, place, amount, chk FROM facts"
 	             " WHERE what >= 32 ORDER BY id, what",
+	[SQL_COPIES] = "SELECT id, what, segment, place, amount, chk FROM facts"
+	               " WHERE what < 16",
 	[SQL_IDS] = "SELECT id, what, segment, place, amount, chk FROM facts"
 	            " WHERE id >= ? AND id <= ? ORDER BY id, what, segment",
 	[SQL_SWEEP] = "DELETE FROM facts WHERE id >= ? AND id < ? AND"

@@ -202,6 +202,7 @@ static const struct catalog_type index_type = {
 	.facts = index_facts,
 	.copies_all = index_copies_all,
 	.facts_many = index_facts_many,
+	.copies_each = index_copies_each,
 	.ids_each = index_ids_each,
 	.count_set = index_count_set,
 	.counts_clear = index_counts_clear,

@@ -82,3 +82,16 @@ load backup
 	run -2 blk-backup import cut.tar
 	[ "$(blk-ls --format '%(name)')" = src ]
 }
+
+@test "an archive that cannot be read is a failure, not bad input" {
+	need plain
+	mkdir src
+	random_file 3000000 a src/a
+	tar -cf a.tar src
+	for n in 1 2; do
+		LD_PRELOAD=$BUILD/tests/inject.so INJECT="read:$n:EIO:a.tar" \
+			run -1 blk-backup import -N x a.tar
+		[[ $output == *': read: Input/output error' ]] || fail "$output"
+	done
+	run -6 blk-get x
+}

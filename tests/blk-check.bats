@@ -238,7 +238,7 @@ whole_again() {
 	blk-rm f2
 	n=$(find "$BLK_STORE/log" -type f | wc -l)
 	[ "$n" -lt 30 ] || fail "$n commits are left"
-	INJECT_LOG=$PWD/log LD_PRELOAD=$BUILD/tests/inject.so INJECT= blk-check
+	INJECT_LOG=$PWD/log LD_PRELOAD=$BUILD/tests/inject.so INJECT='' blk-check
 	opened=$(grep -c 'open .*log/000000000/0' log)
 	[ "$opened" -le $((4 * n)) ] || fail "$n commits, $opened looks"
 }

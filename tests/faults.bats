@@ -312,3 +312,21 @@ remove_under() {
 	all_there
 	healthy
 }
+
+@test "a repair that cannot look everywhere says nothing lost, and can be repeated" {
+	need plain
+	random_file 600000 c data-c
+	put data-c -N long
+	cp -a "$BLK_STORE" other
+	f=$(find "$BLK_STORE/segments" -type f -printf '%s %p\n' | sort -n | tail -n 1)
+	f=${f#* }
+	chmod u+w "$f"
+	printf x | dd of="$f" bs=1 seek=3000 conv=notrunc status=none
+	run -4 blk-check --read-data
+	run -1 inject 'open:*:EIO:other/segments' blk-check --repair --from other
+	[[ $output == *'not found where could be looked'*'nput/output error'* ]] ||
+		fail "$output"
+	run -0 blk-check --repair --from other
+	all_there 'after the repair'
+	healthy --read-data
+}

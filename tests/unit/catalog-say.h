@@ -151,6 +151,36 @@ say_counted(void *arg, const struct digest *id, const struct catalog_facts *k,
 	return BLK_OK;
 }
 
+struct copies {
+	uint64_t count, sum;
+};
+
+/* They come in any order. */
+static inline enum blk_status
+sum_copy(void *arg, const struct digest *id, const struct catalog_copy *k,
+    struct fault *why)
+{
+	struct copies *all = arg;
+
+	(void)why;
+	all->count++;
+	all->sum += (k->seq << 40 ^ (uint64_t)k->ordinal << 20 ^ k->length ^
+	                (uint64_t)k->kind << 60) *
+	    (get_le64(id->byte) | 1);
+	return BLK_OK;
+}
+
+static inline void
+say_copies(FILE *f, struct catalog *c)
+{
+	struct copies all = { .count = 0 };
+	struct fault why = FAULT_NONE;
+
+	ok(c->type->copies_each(c, sum_copy, &all, &why));
+	fprintf(
+	    f, "copies %ju %jx\n", (uintmax_t)all.count, (uintmax_t)all.sum);
+}
+
 static inline void
 say_segment(FILE *f, const struct catalog_segment *s)
 {
@@ -241,6 +271,7 @@ say_ids(FILE *f, struct catalog *c)
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		ok(c->type->ids_each(c, &id[i], bits[i], say_counted, f, &why));
 	ok(c->type->lost_each(c, say_lost, f, &why));
+	say_copies(f, c);
 }
 
 static inline void

@@ -66,6 +66,22 @@ void bench_reset(struct bench *b, const struct work *w);
 enum blk_status bench_store(struct bench *b, const char *path, bool create,
     struct store **out, struct fault *why);
 
+/* Open the store that is worked on, use it, close it. */
+typedef enum blk_status bench_use(
+    struct bench *b, struct store *s, struct fault *why);
+enum blk_status bench_with_store(
+    struct bench *b, bench_use *use, struct fault *why);
+
+/* Works, or parts of them. */
+bench_use work_put_plain, work_get;
+enum blk_status upkeep_collect(struct bench *b, struct fault *why);
+enum blk_status upkeep_recut(struct bench *b, struct fault *why);
+enum blk_status upkeep_rebuild(struct bench *b, struct fault *why);
+enum blk_status upkeep_open_only(struct bench *b, struct fault *why);
+enum blk_status upkeep_check(struct bench *b, struct fault *why);
+enum blk_status upkeep_repair(struct bench *b, struct fault *why);
+enum blk_status upkeep_repair_dir(struct bench *b, struct fault *why);
+
 /* Write the backup to fd, as an archive. */
 enum blk_status bench_export(struct bench *b, struct store *s, int fd,
     enum archives_format format, struct fault *why);

@@ -8,8 +8,6 @@
 
 #include "archives.h"
 #include "backup.h"
-#include "check.h"
-#include "collect.h"
 #include "dedup.h"
 #include "reader.h"
 #include "refs.h"
@@ -17,11 +15,8 @@
 #include "usage.h"
 #include "writer.h"
 
-typedef enum blk_status using(
-    struct bench *b, struct store *s, struct fault *why);
-
-static enum blk_status
-with_store(struct bench *b, using *use, struct fault *why)
+enum blk_status
+bench_with_store(struct bench *b, bench_use *use, struct fault *why)
 {
 	struct store *s = NULL;
 	enum blk_status st = bench_store(b, b->store, false, &s, why);
@@ -113,11 +108,11 @@ put_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 put(struct bench *b, struct fault *why)
 {
-	return with_store(b, put_use, why);
+	return bench_with_store(b, put_use, why);
 }
 
-static enum blk_status
-put_plain_use(struct bench *b, struct store *s, struct fault *why)
+enum blk_status
+work_put_plain(struct bench *b, struct store *s, struct fault *why)
 {
 	const struct writer_options o = { .lanes = 1,
 		.no_dedup = true,
@@ -130,7 +125,7 @@ put_plain_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 put_plain(struct bench *b, struct fault *why)
 {
-	return with_store(b, put_plain_use, why);
+	return bench_with_store(b, work_put_plain, why);
 }
 
 static enum blk_status
@@ -169,7 +164,7 @@ aborted_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 aborted(struct bench *b, struct fault *why)
 {
-	return with_store(b, aborted_use, why);
+	return bench_with_store(b, aborted_use, why);
 }
 
 /* --- backups --- */
@@ -229,7 +224,7 @@ backup_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 backup(struct bench *b, struct fault *why)
 {
-	return with_store(b, backup_use, why);
+	return bench_with_store(b, backup_use, why);
 }
 
 static enum blk_status
@@ -241,7 +236,7 @@ backup_all_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 backup_all(struct bench *b, struct fault *why)
 {
-	return with_store(b, backup_all_use, why);
+	return bench_with_store(b, backup_all_use, why);
 }
 
 static struct tree_entry
@@ -285,7 +280,7 @@ restore_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 restore(struct bench *b, struct fault *why)
 {
-	return with_store(b, restore_use, why);
+	return bench_with_store(b, restore_use, why);
 }
 
 enum blk_status
@@ -321,7 +316,7 @@ export_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 export_all(struct bench *b, struct fault *why)
 {
-	return with_store(b, export_use, why);
+	return bench_with_store(b, export_use, why);
 }
 
 static enum blk_status
@@ -342,7 +337,7 @@ import_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 import_one(struct bench *b, struct fault *why)
 {
-	return with_store(b, import_use, why);
+	return bench_with_store(b, import_use, why);
 }
 
 /* --- out --- */
@@ -356,8 +351,8 @@ swallow(void *arg, const void *data, size_t len, struct fault *why)
 	return BLK_OK;
 }
 
-static enum blk_status
-get_use(struct bench *b, struct store *s, struct fault *why)
+enum blk_status
+work_get(struct bench *b, struct store *s, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 	uint64_t size, got = 0;
@@ -379,7 +374,7 @@ get_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 get(struct bench *b, struct fault *why)
 {
-	return with_store(b, get_use, why);
+	return bench_with_store(b, work_get, why);
 }
 
 static enum blk_status
@@ -440,7 +435,7 @@ look_use(struct bench *b, struct store *s, struct fault *why)
 static enum blk_status
 look(struct bench *b, struct fault *why)
 {
-	return with_store(b, look_use, why);
+	return bench_with_store(b, look_use, why);
 }
 
 static enum blk_status
@@ -460,162 +455,6 @@ estimate(struct bench *b, struct fault *why)
 	return dedup_estimate(&o, &e, 1, why);
 }
 
-/* --- upkeep --- */
-
-static enum blk_status
-drop_all(void *arg, struct store *s, struct commit *k, struct fault *why)
-{
-	struct catalog *c = store_catalog(s);
-	struct catalog_version v;
-	enum blk_status st;
-
-	(void)arg;
-	st = ref_newest(c, "tree", store_now(s), &v, why);
-	if (st != BLK_OK)
-		return st;
-	st = store_add_drop(s, k, &v.vid, why);
-	version_release(&v.v);
-	return st;
-}
-
-/* Drop a version, collect, twice: so that the log is folded. */
-static enum blk_status
-collect_use(struct bench *b, struct store *s, struct fault *why)
-{
-	const struct collect_options o = { .fold = true };
-	const struct store_draft draft = { .decide = drop_all, .arg = b };
-	struct collect_report r;
-	enum blk_status st = BLK_OK;
-
-	for (int i = 0; st == BLK_OK && i < 2; i++) {
-		struct store_outcome out;
-
-		st = store_commit(s, &draft, &out, why);
-		if (st == BLK_OK)
-			st = collect_run(s, &o, &r, why);
-	}
-	return st == BLK_OK ? store_tidy(s, why) : st;
-}
-
-static enum blk_status
-collect(struct bench *b, struct fault *why)
-{
-	return with_store(b, collect_use, why);
-}
-
-static enum blk_status
-recut_use(struct bench *b, struct store *s, struct fault *why)
-{
-	struct dedup_applied a;
-	enum blk_status st = put_plain_use(b, s, why);
-
-	return st == BLK_OK
-	    ? dedup_apply(s, 0, 8 << 20, false, NULL, NULL, &a, why)
-	    : st;
-}
-
-static enum blk_status
-recut(struct bench *b, struct fault *why)
-{
-	return with_store(b, recut_use, why);
-}
-
-static enum blk_status
-rebuild_use(struct bench *b, struct store *s, struct fault *why)
-{
-	(void)b;
-	return store_rebuild(s, why);
-}
-
-static enum blk_status
-rebuild(struct bench *b, struct fault *why)
-{
-	return with_store(b, rebuild_use, why);
-}
-
-/* Opening a store without an index makes one. */
-static enum blk_status
-open_only(struct bench *b, struct fault *why)
-{
-	return with_store(b, get_use, why);
-}
-
-static enum blk_status
-check_use(struct bench *b, struct store *s, struct fault *why)
-{
-	const struct check_options o = { .share = CHECK_ALL,
-		.jobs = 2,
-		.remember = true,
-		.max_memory = 8 << 20 };
-	struct check_report r;
-	enum blk_status st;
-
-	(void)b;
-	st = check_run(s, &o, &r, why);
-	if (st == BLK_OK && r.findings > 0)
-		return fault(
-		    why, BLK_CORRUPT, "%ju findings", (uintmax_t)r.findings);
-	return st;
-}
-
-static enum blk_status
-check(struct bench *b, struct fault *why)
-{
-	return with_store(b, check_use, why);
-}
-
-static enum blk_status
-mend(struct bench *b, struct store *s, struct repair_options *o,
-    struct fault *why)
-{
-	struct repair_report r;
-	enum blk_status st;
-
-	(void)b;
-	o->drop_damaged = true;
-	st = check_use(b, s, why);
-	if (st == BLK_CORRUPT)
-		st = check_repair(s, o, &r, why);
-	if (st == BLK_OK && r.lost > 0)
-		return fault(why, BLK_CORRUPT, "%ju lost", (uintmax_t)r.lost);
-	return st;
-}
-
-static enum blk_status
-repair_use(struct bench *b, struct store *s, struct fault *why)
-{
-	struct store *other = NULL;
-	struct store *const *from = &other;
-	struct repair_options o = { .from = from, .froms = 1 };
-	enum blk_status st = bench_store(b, b->other, false, &other, why);
-
-	if (st == BLK_OK)
-		st = mend(b, s, &o, why);
-	store_close(other);
-	return st;
-}
-
-static enum blk_status
-repair(struct bench *b, struct fault *why)
-{
-	return with_store(b, repair_use, why);
-}
-
-static enum blk_status
-repair_dir_use(struct bench *b, struct store *s, struct fault *why)
-{
-	const char *dir = b->source;
-	struct repair_options o = { .dir = &dir, .dirs = 1 };
-
-	return mend(b, s, &o, why);
-}
-
-static enum blk_status
-repair_dir(struct bench *b, struct fault *why)
-{
-	return with_store(b, repair_dir_use, why);
-}
-
 const struct work bench_works[] = {
 	{ .name = "put", .run = put },
 	{ .name = "put without dedup", .run = put_plain },
@@ -629,25 +468,27 @@ const struct work bench_works[] = {
 	{ .name = "export", .run = export_all },
 	{ .name = "import", .run = import_one },
 	{ .name = "estimate", .run = estimate },
-	{ .name = "collect", .run = collect },
-	{ .name = "cut anew", .run = recut },
-	{ .name = "rebuild", .run = rebuild },
-	{ .name = "open without index", .run = open_only, .no_index = true },
-	{ .name = "check", .run = check },
+	{ .name = "collect", .run = upkeep_collect },
+	{ .name = "cut anew", .run = upkeep_recut },
+	{ .name = "rebuild", .run = upkeep_rebuild },
+	{ .name = "open without index",
+	    .run = upkeep_open_only,
+	    .no_index = true },
+	{ .name = "check", .run = upkeep_check },
 	{ .name = "get from a damaged store",
 	    .run = get,
 	    .status = BLK_CORRUPT,
 	    .damaged = true },
 	{ .name = "check a damaged store",
-	    .run = check,
+	    .run = upkeep_check,
 	    .status = BLK_CORRUPT,
 	    .damaged = true },
 	{ .name = "repair from a store",
-	    .run = repair,
+	    .run = upkeep_repair,
 	    .damaged = true,
 	    .repairs = true },
 	{ .name = "repair from a directory",
-	    .run = repair_dir,
+	    .run = upkeep_repair_dir,
 	    .status = BLK_CORRUPT,
 	    .damaged = true },
 };

@@ -22,7 +22,7 @@
 #include "failing-calls.h"
 #include "file.h"
 
-#define SHARE 6 /* attempts of each work, but with BLK_SOAK */
+#define SHARE 3 /* attempts of each work, but with BLK_SOAK */
 
 /* In builds with a leak sanitizer. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));

@@ -1,0 +1,123 @@
+/*
+ * Tables of segments against a catalog that holds something else.
+ */
+#include "check.h"
+#include "reader-store.h"
+
+#define OK(call) assert_int_equal(call, BLK_OK)
+
+struct found {
+	unsigned unknown, findings;
+	struct digest id[4];
+};
+
+static void
+on_finding(void *arg, const struct check_finding *f)
+{
+	struct found *x = arg;
+
+	x->findings++;
+	if (strstr(f->message, "does not know this copy") == NULL)
+		return;
+	assert_int_equal(f->what, CHECK_INDEX);
+	assert_true(f->has_id && x->unknown < 4);
+	x->id[x->unknown++] = f->id;
+}
+
+static void
+look(struct shop *p, struct found *x)
+{
+	const struct check_options o = { .jobs = 1,
+		.max_memory = 8 << 20,
+		.finding = on_finding,
+		.arg = x };
+	struct check_report r;
+
+	memset(x, 0, sizeof(*x));
+	OK(check_run(p->s, &o, &r, &p->why));
+	assert_int_equal(r.findings == 0, x->findings == 0);
+}
+
+/* Two segments, of one and of two objects. */
+static void
+fill(struct shop *p, struct digest id[3])
+{
+	id[0] = shop_add(p, KIND_DATA, "one", 3);
+	(void)shop_finish(p, "a", CLASS_CONTENT, &id[0]);
+	id[1] = shop_add(p, KIND_DATA, "two", 3);
+	id[2] = shop_add(p, KIND_DATA, "three", 5);
+	shop_name(p, "b", CLASS_CONTENT, &id[1], 0);
+	(void)shop_finish(p, "b", CLASS_CONTENT, &id[2]);
+}
+
+/* Put the newest segment's row in again, without its copies. */
+static void
+forget_copies(struct shop *p)
+{
+	struct catalog *c = store_catalog(p->s);
+	struct catalog_segment seg, last = { .seq = 0 };
+	uint64_t seq = 0;
+
+	while (c->type->segment_next(c, seq, &seg, &p->why) == BLK_OK) {
+		seq = seg.seq;
+		if (!seg.in_log)
+			last = seg;
+	}
+	OK(c->type->begin(c, &p->why));
+	OK(c->type->segment_drop(c, last.seq, &p->why));
+	last.seq = seq + 1;
+	OK(c->type->segment_add(c, &last, &p->why));
+	OK(c->type->commit(c, &p->why));
+}
+
+static void
+copies_that_the_catalog_does_not_know_are_found(void **state)
+{
+	struct digest id[3];
+	struct found x;
+	struct shop p;
+
+	(void)state;
+	shop_open(&p, "mem:");
+	fill(&p, id);
+	look(&p, &x);
+	assert_int_equal(x.findings, 0);
+	forget_copies(&p);
+	look(&p, &x);
+	assert_int_equal(x.unknown, 2);
+	assert_true(digest_equal(&x.id[0], &id[1]));
+	assert_true(digest_equal(&x.id[1], &id[2]));
+	shop_close(&p);
+}
+
+static void
+an_object_that_a_segment_holds_twice_is_no_finding(void **state)
+{
+	struct digest id[3];
+	struct found x;
+	struct shop p;
+
+	(void)state;
+	shop_open(&p, "mem:");
+	id[0] = shop_add(&p, KIND_DATA, "one", 3);
+	(void)shop_add(&p, KIND_DATA, "one", 3);
+	(void)shop_add(&p, KIND_DATA, "two", 3);
+	shop_name(&p, "b", CLASS_CONTENT, &id[0], 0);
+	(void)shop_finish(&p, "a", CLASS_CONTENT, &id[0]);
+	look(&p, &x);
+	assert_int_equal(x.findings, 0);
+	shop_close(&p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    copies_that_the_catalog_does_not_know_are_found),
+		cmocka_unit_test(
+		    an_object_that_a_segment_holds_twice_is_no_finding),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
