@@ -315,13 +315,16 @@ static enum blk_status
 step(struct export *x, struct fault *why)
 {
 	struct level *l = &x->level[x->levels - 1];
-	struct span rest =
-	    span_of(l->text.data + l->next, l->text.len - l->next);
+	struct span rest = span_of(l->text.data, l->text.len);
 	struct tree_entry e;
 	struct span line;
 	enum blk_status st;
 	bool bad = false;
 
+	if (l->next > 0) { /* else there may be no text at all */
+		rest.p += l->next;
+		rest.len -= l->next;
+	}
 	x->path.len = l->path_len;
 	if (stopped(x))
 		return fault(why, BLK_BUSY, "stopped");

@@ -42,6 +42,9 @@ struct estimating {
 	struct packing packing;
 	struct hasher *hash, *whole;
 	uint8_t *scratch;
+	/* Trees on their way; those that a walk leaves are freed with it. */
+	struct cutter **tree;
+	size_t trees, trees_cap;
 };
 
 /* --- files --- */
@@ -239,8 +242,13 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 {
 	struct estimating *x = arg;
 	struct cutter *tree = NULL;
-	enum blk_status st = cutter_new(x->hash, tree_piece, x, &tree, why);
+	enum blk_status st = array_grow((void **)&x->tree, x->trees,
+	    &x->trees_cap, sizeof(struct cutter *), why);
 
+	if (st == BLK_OK)
+		st = cutter_new(x->hash, tree_piece, x, &tree, why);
+	if (st == BLK_OK)
+		x->tree[x->trees++] = tree;
 	d->user = tree;
 	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
 		if (d->entry[i].type == TREE_FILE &&
@@ -273,6 +281,12 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 		st = tree_piece(x, id, head, len, why);
 	for (size_t i = 0; i < x->cuts; i++)
 		x->cut[i].e->dirs++;
+	/* What is in a directory is complete before it. */
+	for (size_t i = x->trees; i-- > 0;)
+		if (x->tree[i] == d->user) {
+			x->tree[i] = x->tree[--x->trees];
+			break;
+		}
 	cutter_free(d->user);
 	d->user = NULL;
 	return st;
@@ -306,6 +320,11 @@ walk(struct estimating *x, char **path, struct fault *why)
 	if (st == BLK_OK)
 		st = scan_run(s, why);
 	scan_close(s);
+	while (x->trees > 0)
+		cutter_free(x->tree[--x->trees]);
+	free(x->tree);
+	x->tree = NULL;
+	x->trees_cap = 0;
 	return st;
 }
 

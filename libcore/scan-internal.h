@@ -157,6 +157,8 @@ MUST_USE enum blk_status scan_links_first(struct scan_dir *d,
     const struct scan_entry *e, struct buf *b, struct fault *why);
 /* The entry goes; complete: its line was written. */
 void scan_links_leave(struct scan *s, struct scan_entry *e, bool complete);
+/* The walk has failed: nothing waits for a link any more. */
+void scan_links_abandon(struct scan *s);
 void scan_links_release(struct scan_links *l);
 
 #endif

@@ -232,6 +232,43 @@ scan_links_settle(struct scan_dir *d, struct scan_entry *e,
 	return st;
 }
 
+/* Those that wait in a slot for some inode are let go, of the first that has
+ * any. */
+static bool
+take_waiters(struct scan *s, size_t slot, struct scan_waiter **out, size_t *n)
+{
+	struct scan_inode *i;
+
+	*n = 0;
+	pthread_mutex_lock(&s->lock);
+	for (i = s->links.slot[slot]; i != NULL && *n == 0; i = i->chain) {
+		*out = i->waiter;
+		*n = i->waiters;
+		i->waiter = NULL;
+		i->waiters = i->waiter_cap = 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return *n > 0;
+}
+
+void
+scan_links_abandon(struct scan *s)
+{
+	struct fault ignored = FAULT_NONE;
+	struct scan_waiter *waiter;
+	size_t n;
+
+	for (size_t slot = 0; slot < s->links.slots; slot++)
+		while (take_waiters(s, slot, &waiter, &n)) {
+			/* With failed set it completes nothing. */
+			for (size_t i = 0; i < n; i++)
+				if (scan_dir_unref(waiter[i].dir, &ignored) !=
+				    BLK_OK)
+					break;
+			free(waiter);
+		}
+}
+
 enum blk_status
 scan_links_first(struct scan_dir *d, const struct scan_entry *e, struct buf *b,
     struct fault *why)

@@ -337,6 +337,7 @@ abandon(struct scan *s, struct scan_dir *at)
 	pthread_mutex_lock(&s->lock);
 	s->failed = true;
 	pthread_mutex_unlock(&s->lock);
+	scan_links_abandon(s);
 	while (at != NULL) {
 		struct scan_dir *parent = at->parent;
 
