@@ -242,7 +242,7 @@ check_commits(struct check *c, struct fault *why)
 {
 	struct catalog *cat = store_catalog(c->s);
 	struct chain l = { .whole = false };
-	struct catalog_head h;
+	struct catalog_head h = { .known = false };
 	uint64_t newest, from;
 	enum blk_status st;
 
