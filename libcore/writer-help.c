@@ -2,10 +2,16 @@
  * Threads that help with long streams.  A helper works in any lane that its
  * owner is not working in at the moment; a stream's own thread never waits
  * for a slice that nobody has begun.
+ *
+ * The hash of the whole takes one slice after the other, each by whichever
+ * thread has time: it costs as much as all else that a stream needs that is
+ * there already, and a thread that always did both would hold up the others.
  */
 #include <stdlib.h>
 
 #include "writer-private.h"
+
+#define QUEUED 4 /* slices that wait, for each helper */
 
 void
 work_init(struct work *k)
@@ -41,52 +47,163 @@ free_lane(struct writer *w)
 	return NULL;
 }
 
-/* Wait for a slice and a lane; NULL: it is the end. */
-static struct slice *
-next_slice(struct writer *w, struct lane **l)
+/* --- the hash of the whole --- */
+
+static bool
+may_hash(const struct stream *t)
 {
-	struct work *k = &w->work;
-	struct slice *s = NULL;
+	return t->unhashed != NULL && !t->hashing;
+}
+
+/* With k->lock held: of any stream; NULL: none. */
+static struct stream *
+unhashed(struct writer *w)
+{
+	for (unsigned i = 0; i < w->lanes; i++)
+		if (may_hash(&w->lane[i].stream))
+			return &w->lane[i].stream;
+	return NULL;
+}
+
+void
+work_append(struct work *k, struct stream *t, struct slice *s)
+{
+	pthread_mutex_lock(&k->lock);
+	s->next = NULL;
+	s->state = SLICE_RUNNING;
+	s->hashed = false;
+	*t->last = s;
+	t->last = &s->next;
+	if (t->unhashed == NULL)
+		t->unhashed = s;
+	pthread_mutex_unlock(&k->lock);
+}
+
+enum blk_status
+work_hash(struct work *k, struct stream *t, bool *did, struct fault *why)
+{
+	enum blk_status st;
+	struct slice *s;
 
 	pthread_mutex_lock(&k->lock);
-	for (;;) {
-		*l = k->first != NULL && !k->stop ? free_lane(w) : NULL;
-		if (*l != NULL || k->stop)
+	*did = may_hash(t);
+	t->hashing |= *did;
+	s = t->unhashed;
+	pthread_mutex_unlock(&k->lock);
+	if (!*did)
+		return BLK_OK;
+	st = hasher_add(t->hash, s->data, s->len, why);
+	pthread_mutex_lock(&k->lock);
+	s->hashed = true;
+	t->hashing = false;
+	if (t->unhashed == s)
+		t->unhashed = s->next;
+	pthread_cond_broadcast(&k->done);
+	pthread_mutex_unlock(&k->lock);
+	return st;
+}
+
+void
+work_unhash(struct work *k, struct stream *t)
+{
+	pthread_mutex_lock(&k->lock);
+	t->unhashed = NULL;
+	while (t->hashing)
+		pthread_cond_wait(&k->done, &k->lock);
+	for (struct slice *s = t->first; s != NULL; s = s->next)
+		s->hashed = true;
+	pthread_mutex_unlock(&k->lock);
+}
+
+/* --- helpers --- */
+
+struct task { /* a stream to be hashed on, or a slice and a lane for it */
+	struct stream *stream;
+	struct slice *slice;
+	struct lane *lane;
+};
+
+static struct slice *
+unqueue(struct work *k)
+{
+	struct slice *s = k->first;
+
+	k->first = s->behind;
+	if (k->first == NULL)
+		k->last = &k->first;
+	k->queued--;
+	s->state = SLICE_RUNNING;
+	return s;
+}
+
+/*
+ * Wait for something to do; false: it is the end.  The hash comes first: of
+ * all that is to be done it is what cannot be done by two.
+ */
+static bool
+next_task(struct writer *w, struct task *task)
+{
+	struct work *k = &w->work;
+
+	*task = (struct task){ .stream = NULL };
+	pthread_mutex_lock(&k->lock);
+	while (!k->stop) {
+		task->stream = unhashed(w);
+		if (task->stream != NULL)
 			break;
+		task->lane = k->first != NULL ? free_lane(w) : NULL;
+		if (task->lane != NULL) {
+			task->slice = unqueue(k);
+			break;
+		}
 		pthread_cond_wait(&k->more, &k->lock);
 	}
-	if (*l != NULL) {
-		s = k->first;
-		k->first = s->behind;
-		if (k->first == NULL)
-			k->last = &k->first;
-		k->queued--;
-		s->state = SLICE_RUNNING;
-	}
+	/* Who is woken takes one thing; another may be there for the next. */
+	if (k->first != NULL || unhashed(w) != NULL)
+		pthread_cond_signal(&k->more);
 	pthread_mutex_unlock(&k->lock);
-	return s;
+	return task->stream != NULL || task->slice != NULL;
+}
+
+static void
+run_slice(struct writer *w, const struct task *task)
+{
+	struct fault why = FAULT_NONE;
+	enum blk_status st = writer_sound(w, &why);
+
+	if (st == BLK_OK)
+		st = lane_ready(task->lane, &why);
+	if (st == BLK_OK)
+		st = lane_run(task->lane, task->slice, true, &why);
+	if (st != BLK_OK)
+		writer_fail(w, st, &why);
+	pthread_mutex_unlock(&task->lane->lock);
+	work_mark(&w->work, task->slice, SLICE_DONE);
+}
+
+static void
+hash_stream(struct writer *w, struct stream *t)
+{
+	struct fault why = FAULT_NONE;
+	enum blk_status st;
+	bool did;
+
+	st = work_hash(&w->work, t, &did, &why);
+	if (st != BLK_OK)
+		writer_fail(w, st, &why);
 }
 
 static void *
 help(void *arg)
 {
 	struct writer *w = arg;
-	struct lane *l = NULL;
-	struct slice *s;
+	struct task task;
 
-	while ((s = next_slice(w, &l)) != NULL) {
-		struct fault why = FAULT_NONE;
-		enum blk_status st = writer_sound(w, &why);
-
-		if (st == BLK_OK)
-			st = lane_ready(l, &why);
-		if (st == BLK_OK)
-			st = lane_run(l, s, true, &why);
-		if (st != BLK_OK)
-			writer_fail(w, st, &why);
-		pthread_mutex_unlock(&l->lock);
-		work_mark(&w->work, s, SLICE_DONE);
-	}
+	while (next_task(w, &task))
+		if (task.stream != NULL)
+			hash_stream(w, task.stream);
+		else
+			run_slice(w, &task);
 	return NULL;
 }
 
@@ -115,7 +232,7 @@ work_offer(struct writer *w, struct slice *s)
 	pthread_mutex_lock(&k->lock);
 	if (k->helpers < k->helpers_max)
 		start(w);
-	taken = k->queued < k->helpers;
+	taken = k->queued < QUEUED * k->helpers;
 	if (taken) {
 		s->state = SLICE_QUEUED;
 		s->behind = NULL;
@@ -134,7 +251,7 @@ work_is_done(struct work *k, const struct slice *s)
 	bool done;
 
 	pthread_mutex_lock(&k->lock);
-	done = s->state == SLICE_DONE;
+	done = s->state == SLICE_DONE && s->hashed;
 	pthread_mutex_unlock(&k->lock);
 	return done;
 }
@@ -164,7 +281,7 @@ void
 work_wait(struct work *k, const struct slice *s)
 {
 	pthread_mutex_lock(&k->lock);
-	while (s->state != SLICE_DONE)
+	while (s->state != SLICE_DONE || !s->hashed)
 		pthread_cond_wait(&k->done, &k->lock);
 	pthread_mutex_unlock(&k->lock);
 }

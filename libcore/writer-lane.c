@@ -90,15 +90,32 @@ lane_cut(
 	return n;
 }
 
+/* Is a chunk the same as the one before?  Long runs of zeros are, and cost a
+ * comparison then. */
+static bool
+repeats(const struct slice *s, size_t i)
+{
+	const struct chunk *c = &s->chunk[i];
+
+	return i > 0 && c->len == c[-1].len &&
+	    memcmp(s->data + c->offset, s->data + c[-1].offset, c->len) == 0;
+}
+
 static enum blk_status
 hash_chunks(
     struct lane *l, struct slice *s, size_t first, size_t n, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
-	for (size_t i = first; st == BLK_OK && i < first + n; i++)
-		st = hasher_of(l->hash, s->data + s->chunk[i].offset,
-		    s->chunk[i].len, &s->chunk[i].id, why);
+	for (size_t i = first; st == BLK_OK && i < first + n; i++) {
+		struct chunk *c = &s->chunk[i];
+
+		if (repeats(s, i))
+			c->id = c[-1].id;
+		else
+			st = hasher_of(
+			    l->hash, s->data + c->offset, c->len, &c->id, why);
+	}
 	return st;
 }
 

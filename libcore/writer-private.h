@@ -36,6 +36,7 @@ struct slice {
 	struct chunk *chunk;
 	size_t chunks;
 	enum slice_state state; /* guarded by work.lock */
+	bool hashed;            /* into the whole's; likewise */
 };
 
 /* What one builder collects until it is sealed. */
@@ -80,6 +81,8 @@ struct stream {
 	struct cutter *list;
 	struct slice *filling;
 	struct slice *first, **last; /* handed on, in order */
+	struct slice *unhashed; /* the first of those; guarded by work.lock */
+	bool hashing;           /* some thread is at it; likewise */
 	struct slice *spare;
 	size_t slices;   /* that there are */
 	uint64_t handed; /* slices of this stream so far */
@@ -260,13 +263,22 @@ void lane_forget_stream(struct lane *l);
 
 void work_init(struct work *k);
 void work_end(struct work *k);
+/* Add a slice to those of its stream that are handed on: from here on any
+ * thread may add it to the hash of the whole. */
+void work_append(struct work *k, struct stream *t, struct slice *s);
+/* Add the stream's next slice to the hash of the whole; *did: there was one,
+ * and no other thread was at it. */
+MUST_USE enum blk_status work_hash(
+    struct work *k, struct stream *t, bool *did, struct fault *why);
+/* Nothing more of this stream is hashed. */
+void work_unhash(struct work *k, struct stream *t);
 /* Hand a slice to the helpers; false: they have enough to do. */
 bool work_offer(struct writer *w, struct slice *s);
-/* Is it done? */
+/* Is it done, and hashed? */
 bool work_is_done(struct work *k, const struct slice *s);
 /* Take a slice of this list back that nobody has begun; NULL: none. */
 struct slice *work_take_back(struct work *k, struct slice *list);
-/* Wait until the slice, begun by somebody, is done. */
+/* Wait until the slice, begun by somebody, is done, and hashed. */
 void work_wait(struct work *k, const struct slice *s);
 void work_mark(struct work *k, struct slice *s, enum slice_state state);
 

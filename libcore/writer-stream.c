@@ -1,6 +1,7 @@
 /*
- * Streams.  The thread that brings the bytes cuts them and hashes the whole;
- * the slices go to whichever thread is free, or are worked on right here.
+ * Streams.  The thread that brings the bytes cuts them; the slices, and the
+ * hash of the whole, go to whichever thread is free, or are worked on right
+ * here.
  * Where a cut lies depends on the bytes only, so all that comes of it but the
  * frames' composition is the same whoever does the work.
  */
@@ -75,17 +76,21 @@ drain(struct lane *l, struct fault *why)
 	return st;
 }
 
-/* Bring the first slice to its end: by work on any that nobody has begun. */
+/* Bring the first slice to its end: by work on any that nobody has begun, or
+ * by hashing on. */
 static enum blk_status
 push_on(struct lane *l, struct fault *why)
 {
 	struct work *k = &l->w->work;
 	struct slice *s = work_take_back(k, l->stream.first);
 	enum blk_status st = BLK_OK;
+	bool did;
 
 	if (s == NULL) {
-		work_wait(k, l->stream.first);
-		return BLK_OK;
+		st = work_hash(k, &l->stream, &did, why);
+		if (st == BLK_OK && !did)
+			work_wait(k, l->stream.first);
+		return st;
 	}
 	st = lane_run(l, s, true, why);
 	work_mark(k, s, SLICE_DONE);
@@ -134,26 +139,24 @@ note_chunks(struct lane *l, struct slice *s, size_t n)
 	s->chunks = n;
 }
 
-/* Work on a slice, or have it worked on; hash the whole meanwhile. */
+/* Work on a slice, or have it worked on; what is worked on here is hashed
+ * here, too, while it is in the caches. */
 static enum blk_status
 hand_on(struct lane *l, struct slice *s, struct fault *why)
 {
 	struct stream *t = &l->stream;
 	struct work *k = &l->w->work;
-	bool offered;
-	enum blk_status st;
+	enum blk_status st = BLK_OK;
+	bool did = true;
 
-	s->next = NULL;
-	*t->last = s;
-	t->last = &s->next;
-	offered = t->handed++ >= HELP_AFTER && work_offer(l->w, s);
-	if (!offered)
-		work_mark(k, s, SLICE_RUNNING);
-	st = hasher_add(t->hash, s->data, s->len, why);
-	if (st == BLK_OK && !offered)
+	work_append(k, t, s);
+	if (t->handed++ >= HELP_AFTER && work_offer(l->w, s))
+		return BLK_OK;
+	while (st == BLK_OK && did)
+		st = work_hash(k, t, &did, why);
+	if (st == BLK_OK)
 		st = lane_run(l, s, true, why);
-	if (!offered)
-		work_mark(k, s, SLICE_DONE);
+	work_mark(k, s, SLICE_DONE);
 	return st;
 }
 
@@ -233,6 +236,7 @@ lane_forget_stream(struct lane *l)
 
 	while ((left = work_take_back(k, t->first)) != NULL)
 		work_mark(k, left, SLICE_DONE);
+	work_unhash(k, t);
 	for (struct slice *s = t->first; s != NULL; s = s->next)
 		work_wait(k, s);
 	slice_free(t->first);

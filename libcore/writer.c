@@ -140,8 +140,9 @@ choose(struct writer *w, const struct writer_options *o, struct fault *why)
 	if (threads > w->lanes)
 		threads = w->lanes;
 	w->work.helpers_max = threads > 1 ? (unsigned)threads - 1 : 0;
-	/* Each helper at work, as many waiting, one here, one being filled. */
-	w->slices_max = 2 * w->work.helpers_max + 2;
+	/* Each helper at work; one here, one being filled; and some that wait,
+	 * so that no thread does because another lost its processor. */
+	w->slices_max = w->work.helpers_max + 9;
 	w->known.max = (size_t)(memory / 8 / (2 * sizeof(struct idmap_entry)));
 	w->own_max = (size_t)(memory / 8 / (4 * sizeof(struct idmap_entry)));
 	return BLK_OK;

@@ -304,6 +304,35 @@ a_stream_that_was_not_ended_is_forgotten(void **state)
 	bench_close(&b);
 }
 
+/* Zeros, and in them what is a repetition, or nearly. */
+static void
+long_runs_of_the_same_bytes_come_back(void **state)
+{
+	struct bench b;
+	const size_t len = 24 * MI;
+	uint8_t *data = calloc(1, len), *noise = some_noise(64 * KI, 17);
+	struct digest id;
+
+	(void)state;
+	for (size_t at = 3 * MI; at < 6 * MI; at += 64 * KI)
+		memcpy(data + at, noise, 64 * KI);
+	memset(data + 7 * MI, 0xff, MI + 17);
+	for (size_t at = 9 * MI; at < len; at += 3 * 64 * KI)
+		data[at] = (uint8_t)(at >> 16);
+	for (unsigned lanes = 1; lanes <= 3; lanes += 2) {
+		const struct writer_options o = { .lanes = lanes };
+
+		bench_open(&b, "mem:runs", &o);
+		id = put_by(b.l, data, len, 100000);
+		name(&b, "it", CLASS_CONTENT, &id);
+		commit(&b);
+		holds_content(&b, &id, data, len);
+		bench_close(&b);
+	}
+	free(noise);
+	free(data);
+}
+
 /* --- several lanes at once --- */
 
 #define THREADS 3
@@ -443,6 +472,7 @@ main(void)
 		cmocka_unit_test(
 		    without_dedup_pieces_are_of_64_kib_and_nothing_is_found),
 		cmocka_unit_test(a_stream_that_was_not_ended_is_forgotten),
+		cmocka_unit_test(long_runs_of_the_same_bytes_come_back),
 		cmocka_unit_test(lanes_work_side_by_side),
 		cmocka_unit_test(lanes_go_on_while_another_commits_early),
 		cmocka_unit_test(
