@@ -6,8 +6,10 @@
  * them.  Then chunks are looked up: at random among those that are there, at
  * random among those that are not, and sorted in runs of 1000.  Sizes are
  * powers of ten up to BENCH_CHUNKS (default 10^6, with BENCH_LARGE 10^7).
+ * last: the last commit of all; peak: most memory, of the commits; lookup: of
+ * the lookups.
  */
-#include <math.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,10 @@
 #define RUN 1000      /* lookups at once */
 #define MISSING ((uint64_t)1 << 40)
 #define CACHE ((uint64_t)32 << 20) /* what a command with 256 MiB takes */
+
+struct took {
+	double wall, cpu; /* microseconds for one */
+};
 
 struct growth {
 	struct index_options o;
@@ -82,13 +88,20 @@ add_segment(struct growth *g, struct digest *ids, size_t n)
 	free(object);
 }
 
-/* As one commit does it; returns the seconds. */
-static double
+static struct took
+since(double began, double before, double n)
+{
+	return (struct took){ (bench_now() - began) / n * 1e6,
+		(bench_cpu() - before) / n * 1e6 };
+}
+
+/* As one commit does it. */
+static struct took
 add_commit(struct growth *g, uint64_t limit)
 {
 	const struct catalog_type *t = g->c->type;
 	struct digest *ids = bench_alloc(COMMIT * SEGMENT * sizeof(*ids));
-	double began = bench_now();
+	double began = bench_now(), before = bench_cpu();
 	size_t n = 0;
 
 	bench_ok(t->begin(g->c, &g->why), &g->why);
@@ -105,15 +118,15 @@ add_commit(struct growth *g, uint64_t limit)
 		    &g->why);
 	bench_ok(t->commit(g->c, &g->why), &g->why);
 	free(ids);
-	return bench_now() - began;
+	return since(began, before, (double)n);
 }
 
-/* --- lookups: microseconds for one --- */
+/* --- lookups --- */
 
-static double
+static struct took
 look_up(struct growth *g, uint64_t base)
 {
-	double began = bench_now();
+	double began = bench_now(), before = bench_cpu();
 	size_t n = 0;
 
 	catalog_hold(g->c);
@@ -128,7 +141,7 @@ look_up(struct growth *g, uint64_t base)
 		n++;
 	}
 	catalog_release(g->c);
-	return (bench_now() - began) / (double)n * 1e6;
+	return since(began, before, (double)n);
 }
 
 static double
@@ -157,9 +170,26 @@ look_up_sorted(struct growth *g)
 
 /* --- a table --- */
 
-static const char *const column[] = { "insert_us", "last_us", "hit_us",
-	"miss_us", "sorted_us", "index_bytes", "peak_MiB", NULL };
+static const char *const column[] = { "insert_us", "last_us", "last_cpu_us",
+	"hit_us", "hit_cpu_us", "miss_us", "sorted_us", "index_bytes",
+	"lookup_MiB", "peak_MiB", NULL };
 static const struct table table = { "growth", "chunks", column };
+
+static struct took
+insert_all(struct growth *g, uint64_t chunks, double *all)
+{
+	struct took last = { 0, 0 };
+
+	*all = 0;
+	while (g->chunks < chunks) {
+		uint64_t before = g->chunks;
+
+		last = add_commit(g, chunks);
+		*all += last.wall * (double)(g->chunks - before);
+	}
+	*all /= (double)chunks;
+	return last;
+}
 
 static void
 measure(uint64_t chunks)
@@ -168,7 +198,8 @@ measure(uint64_t chunks)
 		                .lock_wait_ms = 10000,
 		                .cache_bytes = CACHE },
 		.state = 88172645463325252u };
-	double total = 0, last = 0, hit, miss, sorted;
+	struct took last, hit, miss;
+	double all, sorted, peak;
 	char *dir, name[32];
 
 	if (asprintf(&dir, "%s/%ju", bench_dir(), (uintmax_t)chunks) < 0)
@@ -176,23 +207,20 @@ measure(uint64_t chunks)
 	g.o.dir = dir;
 	bench_memory_reset();
 	open_index(&g);
-	while (g.chunks < chunks) {
-		uint64_t before = g.chunks;
-		double took = add_commit(&g, chunks);
-
-		total += took;
-		last = took / (double)(g.chunks - before) * 1e6;
-	}
+	last = insert_all(&g, chunks, &all);
 	catalog_close(g.c);
+	peak = bench_memory() / (1 << 20);
+	malloc_trim(0);
+	bench_memory_reset();
 	open_index(&g);
 	hit = look_up(&g, 0);
 	miss = look_up(&g, MISSING);
 	sorted = look_up_sorted(&g);
 	snprintf(name, sizeof(name), "%ju", (uintmax_t)chunks);
 	table_row(&table, name,
-	    (double[]){ total / (double)chunks * 1e6, last, hit, miss, sorted,
-	        (double)index_bytes(g.c) / (double)chunks,
-	        bench_memory() / (1 << 20) });
+	    (double[]){ all, last.wall, last.cpu, hit.wall, hit.cpu, miss.wall,
+	        sorted, (double)index_bytes(g.c) / (double)chunks,
+	        bench_memory() / (1 << 20), peak });
 	catalog_close(g.c);
 	free(dir);
 }
