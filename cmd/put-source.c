@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "input.h"
@@ -36,6 +38,26 @@ pass_on(const struct put *p, const char *data, size_t len, struct fault *why)
 	return BLK_OK;
 }
 
+/*
+ * Is the next block of a file all hole?  Step over it then.  What does not
+ * know is no file, or has no holes: it is read.
+ */
+static bool
+skip_hole(int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR), end, data;
+	struct stat sb;
+
+	if (at < 0 || fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode) ||
+	    sb.st_size - at < (off_t)PUT_BLOCK)
+		return false;
+	end = at + (off_t)PUT_BLOCK;
+	data = lseek(fd, at, SEEK_DATA);
+	if (data < end && (data >= 0 || errno != ENXIO))
+		end = at;
+	return lseek(fd, end, SEEK_SET) == end && end > at;
+}
+
 /* Fill p->block, but at the end of the source. */
 static enum blk_status
 fill(struct put *p, int fd, const char *name, size_t *len, bool *readable,
@@ -45,6 +67,11 @@ fill(struct put *p, int fd, const char *name, size_t *len, bool *readable,
 	enum blk_status st = BLK_OK;
 
 	*len = 0;
+	if (!p->r->tee && !cli_stop_requested(NULL) && skip_hole(fd)) {
+		memset(p->block, 0, PUT_BLOCK);
+		*len = PUT_BLOCK;
+		*readable = true;
+	}
 	while (st == BLK_OK && got > 0 && *len < PUT_BLOCK) {
 		if (cli_stop_requested(NULL))
 			return fault(why, BLK_FAILED, "interrupted");

@@ -373,6 +373,29 @@ $(sha a)" ]
 	run -6 blk-get a
 }
 
+@test "holes of a file are not read, and are stored as the zeros that they are" {
+	local id read
+
+	command -v strace >/dev/null || skip 'needs strace'
+	truncate -s 40M in
+	printf 'in the middle' | dd of=in bs=1 seek=20500000 conv=notrunc status=none
+	[ "$(du -k in | cut -f 1)" -lt 4096 ] || skip 'no holes here'
+	id=$(sha256sum in)
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 run -0 --separate-stderr \
+		strace -f -o trace -P "$PWD/in" -e trace=read,pread64 blk-put in
+	[ "$output" = "${id%% *}" ]
+	read=$(sed -n 's/.* = \([0-9]*\)$/\1/p' trace | awk '{ n += $1 } END { print n }')
+	[ "$read" -gt 0 ] && [ "$read" -lt 5000000 ] || fail "$read bytes were read"
+	blk-get "$output" | cmp - in
+	# from where standard input stands, and no further
+	{
+		dd bs=1M count=3 status=none >/dev/null
+		blk-put
+	} <in >from
+	[ "$(cat from)" = "$(tail -c +3145729 in | sha256sum | cut -d ' ' -f 1)" ]
+	[ "$(blk-put --tee <in | sha256sum)" = "${id%% *}  -" ]
+}
+
 @test "--id-file appears whole, and a lost one is a failure that says so" {
 	seq 10 >a
 	echo before >id
