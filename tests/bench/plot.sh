@@ -14,10 +14,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 jq -r 'select(.bench == "growth") |
 	[.chunks, .insert_us, .hit_us, .miss_us, .sorted_us] | @tsv' "$1" >"$work/growth"
-# A line a step, a column a program.
-jq -rs '[.[] | select(.bench == "peers") | (.step / ", ") as [$step, $tool] |
+# A line a step, a column a program, in the order in which they came.
+jq -rs 'def distinct: reduce .[] as $x ([]; if any(.[]; . == $x) then . else . + [$x] end);
+	[.[] | select(.bench == "peers") | (.step / ", ") as [$step, $tool] |
 		{ $step, $tool, seconds }] as $all |
-	([$all[].tool] | unique) as $tools | ([$all[].step] | unique) as $steps |
+	([$all[].tool] | distinct) as $tools | ([$all[].step] | distinct) as $steps |
 	select($all != []) | (["step"] + $tools | @tsv), ($steps[] as $s | [$s] + [$tools[] as $t |
 		($all | map(select(.step == $s and .tool == $t)) | .[0].seconds) // "-"] |
 	@tsv)' "$1" >"$work/peers"
