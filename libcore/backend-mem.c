@@ -14,11 +14,21 @@
 #define FIRST_BUCKETS 64 /* a power of two */
 
 struct blob {
-	struct blob *next; /* in its bucket */
+	struct blob *next;            /* in its bucket */
+	struct blob *beside, **place; /* in its aisle; what points here */
 	uint64_t hash;
 	int64_t mtime;
 	size_t len, key_len;
 	char bytes[]; /* the key, its NUL, then the contents */
+};
+
+/* The blobs of one top directory: log/, checkpoint/ ... are listed often and
+ * hold few keys of a store, segments/ holds many and is listed seldom. */
+struct aisle {
+	struct aisle *next;
+	struct blob *first;
+	size_t len;
+	char name[]; /* with the '/' that ends it, if there is one; no NUL */
 };
 
 /* One named store, shared by all handles of its name. */
@@ -28,6 +38,7 @@ struct shelf {
 	pthread_rwlock_t lock; /* all that follows */
 	struct blob **bucket;
 	size_t buckets, blobs; /* at most one blob a bucket on average */
+	struct aisle *aisle;   /* a handful; they stay when they are empty */
 	uint64_t bytes;
 	char name[];
 };
@@ -83,6 +94,12 @@ shelf_new(const char *name)
 static void
 shelf_free(struct shelf *s)
 {
+	struct aisle *after;
+
+	for (struct aisle *a = s->aisle; a != NULL; a = after) {
+		after = a->next;
+		free(a);
+	}
 	for (size_t i = 0; i < s->buckets; i++) {
 		struct blob *next;
 
@@ -106,6 +123,61 @@ place_of(struct shelf *s, const char *key, uint64_t hash)
 	    *p != NULL && ((*p)->hash != hash || strcmp((*p)->bytes, key) != 0))
 		p = &(*p)->next;
 	return p;
+}
+
+/* The length of the first component, with its '/'. */
+static size_t
+top_of(const char *key)
+{
+	const char *slash = strchr(key, '/');
+
+	return slash == NULL ? strlen(key) : (size_t)(slash - key) + 1;
+}
+
+static bool
+is_named(const struct aisle *a, const char *name, size_t len)
+{
+	return a->len == len && memcmp(a->name, name, len) == 0;
+}
+
+/* Where keys like this one stand; made if it is not there; NULL: no memory. */
+static struct aisle *
+aisle_of(struct shelf *s, const char *key)
+{
+	size_t len = top_of(key);
+	struct aisle *a = s->aisle;
+
+	while (a != NULL && !is_named(a, key, len))
+		a = a->next;
+	if (a != NULL)
+		return a;
+	a = malloc(sizeof(*a) + len);
+	if (a == NULL)
+		return NULL;
+	a->first = NULL;
+	a->len = len;
+	memcpy(a->name, key, len);
+	a->next = s->aisle;
+	s->aisle = a;
+	return a;
+}
+
+static void
+aisle_add(struct aisle *a, struct blob *p)
+{
+	p->beside = a->first;
+	p->place = &a->first;
+	if (p->beside != NULL)
+		p->beside->place = &p->beside;
+	a->first = p;
+}
+
+static void
+aisle_drop(struct blob *p)
+{
+	*p->place = p->beside;
+	if (p->beside != NULL)
+		p->beside->place = p->place;
 }
 
 /* Twice the buckets.  Without memory for them it goes on, slower. */
@@ -246,12 +318,18 @@ mem_put(struct backend *b, const char *key, const struct iovec *part, size_t n,
 {
 	struct shelf *s = shelf_of(b);
 	struct blob *mine = blob_new(key, part, n), *old = NULL, **place;
+	enum blk_status st = BLK_OK;
+	struct aisle *a;
 
 	if (mine == NULL)
 		return fault_nomem(why);
 	pthread_rwlock_wrlock(&s->lock);
 	place = place_of(s, key, mine->hash);
-	if (*place != NULL && (flags & BACKEND_EXCLUSIVE) != 0) {
+	a = aisle_of(s, key);
+	if (a == NULL) {
+		st = fault_nomem(why);
+		old = mine;
+	} else if (*place != NULL && (flags & BACKEND_EXCLUSIVE) != 0) {
 		*outcome = BACKEND_EXISTS;
 		old = mine;
 	} else {
@@ -259,6 +337,9 @@ mem_put(struct backend *b, const char *key, const struct iovec *part, size_t n,
 		old = *place;
 		mine->next = old == NULL ? NULL : old->next;
 		*place = mine;
+		if (old != NULL)
+			aisle_drop(old);
+		aisle_add(a, mine);
 		s->bytes += mine->len - (old == NULL ? 0 : old->len);
 		s->blobs += old == NULL;
 		if (s->blobs > s->buckets)
@@ -266,7 +347,7 @@ mem_put(struct backend *b, const char *key, const struct iovec *part, size_t n,
 	}
 	pthread_rwlock_unlock(&s->lock);
 	free(old);
-	return BLK_OK;
+	return st;
 }
 
 static enum blk_status
@@ -314,31 +395,48 @@ struct seen {
 	struct backend_stat st;
 };
 
-/* Copy what the prefix names: visitors may put and remove. */
+struct sight {
+	struct seen *seen;
+	size_t n, cap;
+};
+
 static enum blk_status
-snapshot(struct shelf *s, const char *prefix, struct seen **out, size_t *n,
+look_along(const struct aisle *a, const char *prefix, struct sight *to,
     struct fault *why)
 {
 	size_t len = strlen(prefix);
-	enum blk_status st = BLK_OK;
-	struct seen *seen;
 
-	*n = 0;
+	for (const struct blob *p = a->first; p != NULL; p = p->beside) {
+		enum blk_status st;
+
+		if (strncmp(p->bytes, prefix, len) != 0)
+			continue;
+		st = array_grow((void **)&to->seen, to->n, &to->cap,
+		    sizeof(*to->seen), why);
+		if (st != BLK_OK)
+			return st;
+		memcpy(to->seen[to->n].key, p->bytes, p->key_len + 1);
+		to->seen[to->n].st.bytes = p->len;
+		to->seen[to->n].st.mtime = p->mtime;
+		to->n++;
+	}
+	return BLK_OK;
+}
+
+/* Copy what the prefix names: visitors may put and remove. */
+static enum blk_status
+snapshot(
+    struct shelf *s, const char *prefix, struct sight *to, struct fault *why)
+{
+	size_t top = top_of(prefix);
+	enum blk_status st = BLK_OK;
+
 	pthread_rwlock_rdlock(&s->lock);
-	seen = malloc((s->blobs + 1) * sizeof(*seen));
-	if (seen == NULL)
-		st = fault_nomem(why);
-	for (size_t i = 0; st == BLK_OK && i < s->buckets; i++)
-		for (struct blob *p = s->bucket[i]; p != NULL; p = p->next) {
-			if (strncmp(p->bytes, prefix, len) != 0)
-				continue;
-			strcpy(seen[*n].key, p->bytes);
-			seen[*n].st.bytes = p->len;
-			seen[*n].st.mtime = p->mtime;
-			++*n;
-		}
+	for (const struct aisle *a = s->aisle; st == BLK_OK && a != NULL;
+	     a = a->next)
+		if (top == 0 || is_named(a, prefix, top))
+			st = look_along(a, prefix, to, why);
 	pthread_rwlock_unlock(&s->lock);
-	*out = seen;
 	return st;
 }
 
@@ -348,13 +446,12 @@ mem_list(struct backend *b, const char *prefix,
         const struct backend_stat *st, struct fault *why),
     void *arg, bool *complete, struct fault *why)
 {
-	struct seen *seen = NULL;
-	size_t n;
-	enum blk_status st = snapshot(shelf_of(b), prefix, &seen, &n, why);
+	struct sight to = { .seen = NULL };
+	enum blk_status st = snapshot(shelf_of(b), prefix, &to, why);
 
-	for (size_t i = 0; st == BLK_OK && i < n; i++)
-		st = visit(arg, seen[i].key, &seen[i].st, why);
-	free(seen);
+	for (size_t i = 0; st == BLK_OK && i < to.n; i++)
+		st = visit(arg, to.seen[i].key, &to.seen[i].st, why);
+	free(to.seen);
 	*complete = st == BLK_OK;
 	return st;
 }
@@ -371,6 +468,7 @@ mem_remove(struct backend *b, const char *key, struct fault *why)
 	old = *place;
 	if (old != NULL) {
 		*place = old->next;
+		aisle_drop(old);
 		s->bytes -= old->len;
 		s->blobs--;
 	}
