@@ -18,8 +18,8 @@ slot_of(const struct memory *m, const struct digest *id)
 	return i;
 }
 
-static struct entry *
-entry_find(const struct memory *m, const struct digest *id)
+struct entry *
+memory_entry(const struct memory *m, const struct digest *id)
 {
 	struct entry *e;
 
@@ -49,8 +49,8 @@ slots_grow(struct memory *m, struct fault *why)
 	return BLK_OK;
 }
 
-static enum blk_status
-entry_make(struct memory *m, const struct digest *id, struct entry **out,
+enum blk_status
+memory_entry_make(struct memory *m, const struct digest *id, struct entry **out,
     struct fault *why)
 {
 	enum blk_status st;
@@ -105,11 +105,15 @@ memory_segment_add(
 {
 	struct memory *m = memory_of(c);
 	enum blk_status st;
+	struct entry *e;
 
 	st = array_grow((void **)&m->segment, m->segments, &m->segments_cap,
 	    sizeof(*m->segment), why);
+	if (st == BLK_OK)
+		st = memory_entry_make(m, &s->id, &e, why);
 	if (st != BLK_OK)
 		return st;
+	e->segment = s->seq;
 	m->segment[m->segments++] = *s;
 	return BLK_OK;
 }
@@ -162,6 +166,8 @@ memory_segment_drop(struct catalog *c, uint64_t seq, struct fault *why)
 				e->copy[kept++] = e->copy[k];
 		if (e->used)
 			e->copies = kept;
+		if (e->segment == seq)
+			e->segment = 0;
 	}
 	memmove(m->segment + at, m->segment + at + 1,
 	    (m->segments - at - 1) * sizeof(*m->segment));
@@ -187,15 +193,10 @@ enum blk_status
 memory_segment_find(struct catalog *c, const struct digest *id,
     struct catalog_segment *s, struct fault *why)
 {
-	const struct memory *m = memory_of(c);
+	const struct entry *e = memory_entry(memory_of(c), id);
 
-	(void)why;
-	for (size_t i = m->segments; i-- > 0;)
-		if (digest_equal(&m->segment[i].id, id)) {
-			*s = m->segment[i];
-			return BLK_OK;
-		}
-	return BLK_ABSENT;
+	return e == NULL ? BLK_ABSENT
+	                 : memory_segment_get(c, e->segment, s, why);
 }
 
 enum blk_status
@@ -232,7 +233,7 @@ copy_add(struct memory *m, const struct segment_object *o,
 	struct entry *e;
 	size_t cap;
 
-	st = entry_make(m, &o->id, &e, why);
+	st = memory_entry_make(m, &o->id, &e, why);
 	if (st != BLK_OK)
 		return st;
 	for (uint32_t i = 0; i < e->copies; i++)
@@ -271,7 +272,7 @@ void
 memory_facts_of(const struct memory *m, const struct digest *id, bool condemned,
     struct catalog_facts *f)
 {
-	const struct entry *e = entry_find(m, id);
+	const struct entry *e = memory_entry(m, id);
 
 	memset(f, 0, sizeof(*f));
 	if (e == NULL)
@@ -324,7 +325,7 @@ memory_count_set(struct catalog *c, const struct digest *id, enum class class,
 	enum blk_status st;
 	struct entry *e;
 
-	st = entry_make(m, id, &e, why);
+	st = memory_entry_make(m, id, &e, why);
 	if (st != BLK_OK)
 		return st;
 	m->counted += (uint64_t)(count > 0) - (uint64_t)(e->count[class] > 0);
@@ -359,7 +360,7 @@ memory_lost_set(struct catalog *c, const struct digest *id, enum class class,
 	enum blk_status st;
 	struct entry *e;
 
-	st = entry_make(memory_of(c), id, &e, why);
+	st = memory_entry_make(memory_of(c), id, &e, why);
 	if (st != BLK_OK)
 		return st;
 	memory_of(c)->any_lost = memory_of(c)->any_lost || lost;

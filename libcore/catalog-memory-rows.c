@@ -22,11 +22,19 @@ version_order(const void *a, const void *b)
 	return digest_compare(&x->vid, &y->vid);
 }
 
-int
-vid_order(const void *a, const void *b)
+/* The first bytes of the name, as a number that orders alike. */
+uint64_t
+version_rank(const void *item)
 {
-	return digest_compare(
-	    &((const struct row *)a)->vid, &((const struct row *)b)->vid);
+	const char *name = ((const struct row *)item)->v.name;
+	uint64_t rank = 0;
+	size_t i = 0;
+
+	for (; i < sizeof(rank) && name[i] != '\0'; i++)
+		rank = rank << 8 | (unsigned char)name[i];
+	for (; i < sizeof(rank); i++)
+		rank <<= 8;
+	return rank;
 }
 
 int
@@ -72,14 +80,14 @@ memory_version_drop(
     struct catalog *c, const struct digest *vid, struct fault *why)
 {
 	struct memory *m = memory_of(c);
-	struct row key = { .vid = *vid }, *r;
+	struct entry *e = memory_entry(m, vid);
 
 	(void)why;
-	r = skiplist_take(m->vid, &key);
-	if (r == NULL)
+	if (e == NULL || e->version == NULL)
 		return BLK_ABSENT;
-	skiplist_take(m->version, r);
-	row_free(r);
+	skiplist_take(m->version, e->version);
+	row_free(e->version);
+	e->version = NULL;
 	return BLK_OK;
 }
 
@@ -89,10 +97,13 @@ memory_version_put(struct catalog *c, const struct digest *vid,
 {
 	struct memory *m = memory_of(c);
 	enum blk_status st;
+	struct entry *e;
 	struct row *r;
 
 	st = memory_version_drop(c, vid, why);
-	if (st != BLK_OK && st != BLK_ABSENT)
+	if (st == BLK_OK || st == BLK_ABSENT)
+		st = memory_entry_make(m, vid, &e, why);
+	if (st != BLK_OK)
 		return st;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -101,15 +112,10 @@ memory_version_put(struct catalog *c, const struct digest *vid,
 	st = version_copy(v, &r->v, why);
 	if (st == BLK_OK)
 		st = skiplist_put(m->version, r, why);
-	if (st != BLK_OK) {
+	if (st == BLK_OK)
+		e->version = r;
+	else
 		row_free(r);
-		return st;
-	}
-	st = skiplist_put(m->vid, r, why);
-	if (st != BLK_OK) {
-		skiplist_take(m->version, r);
-		row_free(r);
-	}
 	return st;
 }
 
@@ -117,13 +123,12 @@ enum blk_status
 memory_version_get(struct catalog *c, const struct digest *vid,
     struct catalog_version *v, struct fault *why)
 {
-	const struct row key = { .vid = *vid };
-	const struct row *r = skiplist_get(memory_of(c)->vid, &key);
+	const struct entry *e = memory_entry(memory_of(c), vid);
 
-	if (r == NULL)
+	if (e == NULL || e->version == NULL)
 		return BLK_ABSENT;
 	v->vid = *vid;
-	return version_copy(&r->v, &v->v, why);
+	return version_copy(&e->version->v, &v->v, why);
 }
 
 static bool
@@ -395,6 +400,23 @@ memory_record_add(struct catalog *c, uint64_t number, const struct digest *hash,
 	return BLK_OK;
 }
 
+/* The index of the first record that is not below number. */
+static size_t
+record_bound(const struct memory *m, uint64_t number)
+{
+	size_t lo = 0, hi = m->records;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->record[mid].number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 enum blk_status
 memory_record_each(struct catalog *c, uint64_t from,
     enum blk_status (*visit)(void *arg, uint64_t number,
@@ -404,10 +426,10 @@ memory_record_each(struct catalog *c, uint64_t from,
 	struct memory *m = memory_of(c);
 	enum blk_status st = BLK_OK;
 
-	for (size_t i = 0; st == BLK_OK && i < m->records; i++)
-		if (m->record[i].number >= from)
-			st = visit(arg, m->record[i].number, &m->record[i].hash,
-			    span_of(m->record[i].text, m->record[i].len), why);
+	for (size_t i = record_bound(m, from); st == BLK_OK && i < m->records;
+	     i++)
+		st = visit(arg, m->record[i].number, &m->record[i].hash,
+		    span_of(m->record[i].text, m->record[i].len), why);
 	return st;
 }
 

@@ -230,7 +230,6 @@ rows_release(struct memory *m)
 	for (size_t i = 0; i < m->records; i++)
 		free(m->record[i].text);
 	free(m->record);
-	skiplist_free(m->vid, NULL);
 	skiplist_free(m->version, row_free);
 	skiplist_free(m->name, name_free);
 	skiplist_free(m->setting, setting_free);
@@ -241,13 +240,11 @@ rows_init(struct memory *m, struct fault *why)
 {
 	enum blk_status st;
 
-	st = skiplist_new(version_order, &m->version, why);
+	st = skiplist_new(version_order, version_rank, &m->version, why);
 	if (st == BLK_OK)
-		st = skiplist_new(vid_order, &m->vid, why);
+		st = skiplist_new(name_order, NULL, &m->name, why);
 	if (st == BLK_OK)
-		st = skiplist_new(name_order, &m->name, why);
-	if (st == BLK_OK)
-		st = skiplist_new(setting_order, &m->setting, why);
+		st = skiplist_new(setting_order, NULL, &m->setting, why);
 	return st;
 }
 

@@ -8,10 +8,12 @@
 #include "catalog.h"
 #include "skiplist.h"
 
-struct entry { /* one id */
+struct entry { /* one id: of an object, a version, a segment */
 	struct digest id;
 	uint64_t count[CLASSES];
 	struct catalog_copy *copy; /* any order */
+	struct row *version;       /* that has this id; NULL: none */
+	uint64_t segment; /* the seq of the one with this id; 0: none */
 	uint32_t copies, cap;
 	uint8_t lost; /* a bit a class */
 	bool used;
@@ -57,7 +59,6 @@ struct memory {
 	struct catalog_segment *segment; /* by seq */
 	size_t segments, segments_cap;
 	struct skiplist *version; /* struct row, by name and number */
-	struct skiplist *vid;     /* the same rows, by vid; not owned */
 	struct skiplist *name, *setting;
 	struct stat_row *stat;
 	size_t stats, stats_cap;
@@ -114,10 +115,14 @@ enum blk_status memory_lost_each(struct catalog *c,
         enum class class, struct fault *why),
     void *arg, struct fault *why);
 struct catalog_segment *memory_segment_at(const struct memory *m, uint64_t seq);
+/* The entry of an id, until the next is made; NULL: there is none. */
+struct entry *memory_entry(const struct memory *m, const struct digest *id);
+enum blk_status memory_entry_make(struct memory *m, const struct digest *id,
+    struct entry **out, struct fault *why);
 
 /* catalog-memory-rows.c: versions, names, settings, records. */
 int version_order(const void *a, const void *b);
-int vid_order(const void *a, const void *b);
+uint64_t version_rank(const void *item);
 int name_order(const void *a, const void *b);
 int setting_order(const void *a, const void *b);
 void row_free(void *item);

@@ -1,45 +1,50 @@
 #include "skiplist.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 #define LEVELS 20
 
 struct node {
 	void *item;
+	uint64_t rank;
 	struct node *next[]; /* as many as the node is high */
 };
 
 struct skiplist {
 	int (*order)(const void *a, const void *b);
+	uint64_t (*rank_of)(const void *item); /* NULL: all are equal */
 	uint64_t random; /* xorshift: only the heights depend on it */
 	int height;
 	struct node *head; /* LEVELS high, no item */
 };
 
 static struct node *
-node_new(int height, void *item)
+node_new(int height, void *item, uint64_t rank)
 {
 	struct node *n =
 	    calloc(1, sizeof(*n) + (size_t)height * sizeof(n->next[0]));
 
-	if (n != NULL)
+	if (n != NULL) {
 		n->item = item;
+		n->rank = rank;
+	}
 	return n;
 }
 
 enum blk_status
-skiplist_new(int (*order)(const void *a, const void *b), struct skiplist **out,
+skiplist_new(int (*order)(const void *a, const void *b),
+    uint64_t (*rank)(const void *item), struct skiplist **out,
     struct fault *why)
 {
 	struct skiplist *s = calloc(1, sizeof(*s));
 
 	*out = NULL;
-	if (s == NULL || (s->head = node_new(LEVELS, NULL)) == NULL) {
+	if (s == NULL || (s->head = node_new(LEVELS, NULL, 0)) == NULL) {
 		free(s);
 		return fault_nomem(why);
 	}
 	s->order = order;
+	s->rank_of = rank;
 	s->random = 0x9e3779b97f4a7c15u;
 	s->height = 1;
 	*out = s;
@@ -77,6 +82,12 @@ random_height(struct skiplist *s)
 	return height;
 }
 
+static uint64_t
+rank_of(const struct skiplist *s, const void *item)
+{
+	return s->rank_of == NULL ? 0 : s->rank_of(item);
+}
+
 /*
  * The last node below key (or not above it, with after); before[], unless
  * NULL, is filled with the same for each level.
@@ -84,12 +95,14 @@ random_height(struct skiplist *s)
 static struct node *
 seek(const struct skiplist *s, const void *key, int after, struct node **before)
 {
-	struct node *n = s->head;
+	const uint64_t rank = rank_of(s, key);
+	struct node *n = s->head, *next;
 
 	for (int i = s->height - 1; i >= 0; i--) {
-		while (n->next[i] != NULL &&
-		    s->order(n->next[i]->item, key) < after)
-			n = n->next[i];
+		while ((next = n->next[i]) != NULL &&
+		    (next->rank != rank ? next->rank < rank
+		                        : s->order(next->item, key) < after))
+			n = next;
 		if (before != NULL)
 			before[i] = n;
 	}
@@ -105,7 +118,7 @@ skiplist_put(struct skiplist *s, void *item, struct fault *why)
 	if (s == NULL)
 		return fault_nomem(why);
 	height = random_height(s);
-	n = node_new(height, item);
+	n = node_new(height, item, rank_of(s, item));
 	if (n == NULL)
 		return fault_nomem(why);
 	while (s->height < height)

@@ -3,17 +3,22 @@
  * 33(6), 1990).
  *
  * Items are the caller's pointers; order compares two items as qsort does.
+ * rank, unless NULL, is a number that never falls from an item to a greater
+ * one: where ranks differ, order is not asked and the items are not touched.
  * NULL in place of a list is an empty one that takes nothing.
  */
 #ifndef SKIPLIST_H
 #define SKIPLIST_H
+
+#include <stdint.h>
 
 #include "fault.h"
 
 struct skiplist;
 
 MUST_USE enum blk_status skiplist_new(
-    int (*order)(const void *a, const void *b), struct skiplist **out,
+    int (*order)(const void *a, const void *b),
+    uint64_t (*rank)(const void *item), struct skiplist **out,
     struct fault *why);
 /* release: called for each item, or NULL. */
 void skiplist_free(struct skiplist *s, void (*release)(void *item));
