@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <xxhash.h>
 
@@ -20,6 +21,21 @@ refused(struct fault *why)
 	return fault(why, BLK_FAILED, "libcrypto cannot compute SHA-256");
 }
 
+/*
+ * Left to itself libcrypto reads its configuration, and lists every cipher
+ * and every message that it has, before it gives out a digest.  The first
+ * call in a process decides; where it fails, the fetch says so.
+ */
+static void
+start_libcrypto(void)
+{
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
+	        OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+	        OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
+	        OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS,
+	    NULL);
+}
+
 enum blk_status
 hasher_new(struct hasher **out, struct fault *why)
 {
@@ -28,6 +44,7 @@ hasher_new(struct hasher **out, struct fault *why)
 	*out = NULL;
 	if (h == NULL)
 		return fault_nomem(why);
+	start_libcrypto();
 	h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
 	h->ctx = EVP_MD_CTX_new();
 	if (h->md == NULL || h->ctx == NULL) {
