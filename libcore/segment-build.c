@@ -11,6 +11,8 @@
 #define RAW_STRIDE 8  /* ... one in so many is tried that look as they did */
 #define SAMPLE 4096   /* bytes of a frame that are looked at for that */
 #define SAMPLE_RUN 64
+#define SAMPLE_LEAST 512     /* of fewer bytes nothing can be told */
+#define STRUCTURE_LEAST 1024 /* less text is not worth a codec's set-up */
 
 enum blk_status
 segment_builder_new(const struct segment_origin *o,
@@ -164,23 +166,26 @@ segment_add(struct segment_builder *b, const struct digest *id, enum kind kind,
 
 /*
  * Are all bytes about as frequent, as in noise and in what is packed already?
- * Told from a sample, by the sum of the squares of how often each comes.
+ * Told from a sample, or from all of what is shorter, by the number of pairs
+ * of equal bytes in it.
  */
 static bool
 looks_packed(const uint8_t *data, size_t len)
 {
 	uint32_t often[256] = { 0 };
-	uint64_t sum = 0;
-	size_t stride = len / (SAMPLE / SAMPLE_RUN);
+	uint64_t pairs = 0, seen = 0;
+	size_t stride = len < SAMPLE ? SAMPLE_RUN : len / (SAMPLE / SAMPLE_RUN);
 
-	if (len < SAMPLE)
+	if (len < SAMPLE_LEAST)
 		return false;
-	for (size_t at = 0; at + SAMPLE_RUN <= len; at += stride)
+	for (size_t at = 0; at + SAMPLE_RUN <= len; at += stride) {
 		for (size_t i = 0; i < SAMPLE_RUN; i++)
 			often[data[at + i]]++;
+		seen += SAMPLE_RUN;
+	}
 	for (size_t i = 0; i < 256; i++)
-		sum += (uint64_t)often[i] * often[i];
-	return sum < (uint64_t)SAMPLE * SAMPLE / 256 * 4 / 3;
+		pairs += (uint64_t)often[i] * (often[i] - (often[i] > 0));
+	return pairs < seen * (seen - 1) / 256 * 4 / 3;
 }
 
 /* Is it to be expected that packing saves anything? */
@@ -189,8 +194,13 @@ worth_packing(struct segment_builder *b, bool data)
 {
 	if (b->open.len == 0 || b->opt.codec->tag == CODEC_RAW)
 		return false;
-	if (!data || b->raw_run < RAW_RUN ||
-	    !looks_packed(b->open.data, b->open.len))
+	if (!data)
+		return b->open.len >= STRUCTURE_LEAST;
+	/* One small frame comes alone; what is lost, should it look like
+	 * noise and be none, is less than a page of a disk. */
+	if (b->open.len < SAMPLE)
+		return !looks_packed(b->open.data, b->open.len);
+	if (b->raw_run < RAW_RUN || !looks_packed(b->open.data, b->open.len))
 		return true;
 	return ++b->passed % RAW_STRIDE == 0;
 }

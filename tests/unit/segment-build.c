@@ -309,6 +309,50 @@ a_frame_that_does_not_shrink_is_kept_raw(void **state)
 }
 
 static void
+a_small_frame_is_packed_only_where_that_may_pay(void **state)
+{
+	static const struct {
+		enum kind kind;
+		char data; /* 'd': noise, and the same once more */
+		size_t len;
+		uint8_t codec;
+	} frame[] = { { KIND_VERSION, 't', 1023, CODEC_RAW },
+		{ KIND_VERSION, 't', 1024, CODEC_ZSTD },
+		{ KIND_DATA, 't', 400, CODEC_ZSTD },
+		{ KIND_DATA, 't', 1024, CODEC_ZSTD },
+		{ KIND_DATA, 'n', 1024, CODEC_RAW },
+		{ KIND_DATA, 'd', 400, CODEC_ZSTD }, /* too few to tell */
+		{ KIND_DATA, 'd', 1024, CODEC_RAW },
+		{ KIND_DATA, 'd', 4096, CODEC_ZSTD } };
+	const uint32_t frames = sizeof(frame) / sizeof(frame[0]);
+	uint8_t data[4096];
+	struct segment_table t;
+	uint32_t seed = SEED;
+	struct digest id;
+	struct bench n;
+	size_t len;
+
+	(void)state;
+	start(&n, "zstd", true);
+	for (uint32_t i = 0; i < frames; i++) {
+		if (frame[i].data == 't')
+			fill_text(data, frame[i].len, &seed);
+		else
+			fill_noise(data, frame[i].len, &seed);
+		if (frame[i].data == 'd')
+			memcpy(data + frame[i].len / 2, data, frame[i].len / 2);
+		add(&n, frame[i].kind, data, frame[i].len);
+		end_frame(&n);
+	}
+	free(seal(&n, &id, &len, &t));
+	assert_int_equal(t.frames, frames);
+	for (uint32_t i = 0; i < frames; i++)
+		assert_int_equal(t.frame[i].codec, frame[i].codec);
+	segment_table_release(&t);
+	stop(&n);
+}
+
+static void
 saving_two_percent_is_not_worth_it(void **state)
 {
 	static const struct {
@@ -542,6 +586,8 @@ main(void)
 		cmocka_unit_test(a_sealed_builder_takes_nothing_until_reset),
 		cmocka_unit_test(structure_and_data_never_share_a_frame),
 		cmocka_unit_test(a_frame_that_does_not_shrink_is_kept_raw),
+		cmocka_unit_test(
+		    a_small_frame_is_packed_only_where_that_may_pay),
 		cmocka_unit_test(saving_two_percent_is_not_worth_it),
 		cmocka_unit_test(what_was_added_can_be_looked_at),
 		cmocka_unit_test(frames_and_segments_have_limits),
