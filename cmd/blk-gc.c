@@ -99,6 +99,7 @@ parse(struct cli *c)
 	}
 	cli_operands(c, 0, 0);
 	o.dry_run = c->common.dry_run;
+	o.jobs = c->common.jobs;
 	return o;
 }
 

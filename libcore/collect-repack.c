@@ -1,178 +1,15 @@
 /*
- * Copying what lives in victims, and condemning them.
+ * Rounds of copying what lives in victims, and condemning them.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect-private.h"
+#include "collect-repack.h"
 #include "file.h"
-#include "idmap.h"
 #include "rules.h"
 
-#define ROUND_BYTES ((uint64_t)256 << 20) /* plain bytes copied in a commit */
-#define ROUND_VICTIMS 4096
-
-struct repack {
-	struct store *s;
-	const struct collect_options *o;
-	struct collect_report *r;
-	struct collect_victims v;
-
-	struct codec_state *codecs;
-	struct hasher *hash;
-	struct segment_builder *data, *structure;
-	uint64_t frame_size;
-	struct digest *added; /* segments of this round */
-	size_t addeds, addeds_cap;
-	uint64_t copied;    /* plain bytes of this round */
-	size_t first, last; /* victims of this round */
-};
-
-/* --- copying --- */
-
-static enum blk_status
-seal(struct repack *p, struct segment_builder *b, struct fault *why)
-{
-	struct segment_table table;
-	struct digest id;
-	const void *file;
-	enum blk_status st;
-	size_t len;
-
-	if (segment_count(b) == 0)
-		return BLK_OK;
-	st = segment_seal(b, &id, &file, &len, &table, why);
-	if (st != BLK_OK)
-		return st;
-	st = store_publish(p->s, &id, file, len, &table, why);
-	p->r->written_bytes += len;
-	segment_table_release(&table);
-	segment_reset(b);
-	if (st == BLK_OK)
-		st = array_grow((void **)&p->added, p->addeds, &p->addeds_cap,
-		    sizeof(*p->added), why);
-	if (st == BLK_OK)
-		p->added[p->addeds++] = id;
-	return st;
-}
-
-static enum blk_status
-seal_if_full(struct repack *p, struct segment_builder *b, struct fault *why)
-{
-	if (segment_stored(b) + segment_plain(b) < p->v.segment_size)
-		return BLK_OK;
-	return seal(p, b, why);
-}
-
-static enum blk_status
-copy_object(struct repack *p, const struct segment_object *o,
-    const uint8_t *plain, struct fault *why)
-{
-	struct segment_builder *b =
-	    o->kind == KIND_DATA ? p->data : p->structure;
-	enum blk_status st = BLK_OK;
-
-	if (segment_plain(b) + o->length > p->frame_size)
-		st = segment_end_frame(b, why);
-	if (st == BLK_OK)
-		st = seal_if_full(p, b, why);
-	if (st == BLK_OK)
-		st = segment_add(b, &o->id, (enum kind)o->kind,
-		    plain + o->offset, o->length, why);
-	p->copied += o->length;
-	p->r->copied_objects++;
-	p->r->copied_bytes += o->length;
-	return st;
-}
-
-static enum blk_status
-copy_frame_whole(struct repack *p, const struct segment_table *t,
-    const struct segment_frame *f, const void *stored, struct fault *why)
-{
-	struct segment_builder *b =
-	    t->object[f->first].kind == KIND_DATA ? p->data : p->structure;
-	enum blk_status st = seal_if_full(p, b, why);
-
-	if (st == BLK_OK)
-		st = segment_add_frame(b, f, &t->object[f->first], stored, why);
-	p->copied += f->plain;
-	p->r->copied_objects += f->count;
-	p->r->copied_bytes += f->plain;
-	return st;
-}
-
-static enum blk_status
-copy_frame_parts(struct repack *p, const struct segment_table *t,
-    const struct segment_frame *f, const void *stored, const bool *live,
-    struct fault *why)
-{
-	uint8_t *plain = malloc(f->plain + 1u);
-	enum blk_status st;
-
-	if (plain == NULL)
-		return fault_nomem(why);
-	st = segment_unpack(p->codecs, f, stored, plain, why);
-	for (uint32_t i = 0; st == BLK_OK && i < f->count; i++)
-		if (live[i])
-			st = copy_object(
-			    p, &t->object[f->first + i], plain, why);
-	free(plain);
-	return st;
-}
-
-static enum blk_status
-copy_frame(struct repack *p, const struct catalog_segment *seg,
-    const struct segment_table *t, const struct segment_frame *f,
-    const bool *live, struct fault *why)
-{
-	const struct frames_place place = store_place(seg);
-	enum blk_status st;
-	uint32_t alive = 0;
-	void *stored;
-
-	for (uint32_t i = 0; i < f->count; i++)
-		alive += live[i];
-	if (alive == 0)
-		return BLK_OK;
-	stored = malloc(f->stored + 1u);
-	st = stored == NULL
-	    ? fault_nomem(why)
-	    : frames_stored(store_frames(p->s), &place, f, stored, why);
-	p->r->read_bytes += f->stored;
-	if (st == BLK_OK && alive == f->count)
-		st = copy_frame_whole(p, t, f, stored, why);
-	else if (st == BLK_OK)
-		st = copy_frame_parts(p, t, f, stored, live, why);
-	free(stored);
-	return st;
-}
-
-/* Copy all that lives in a victim. */
-static enum blk_status
-copy_victim(struct repack *p, const struct collect_victim *v, struct fault *why)
-{
-	const struct state_source *src = store_source(p->s);
-	const struct segment_table *t;
-	enum blk_status st;
-	bool *live;
-
-	if (v->orphan)
-		return BLK_OK;
-	st = src->table(src->arg, &v->seg, &t, why);
-	if (st == BLK_ABSENT)
-		return fault(why, BLK_CORRUPT, "a live segment is missing");
-	if (st != BLK_OK)
-		return st;
-	live = calloc(t->objects + 1u, sizeof(*live));
-	st = live == NULL ? fault_nomem(why)
-	                  : collect_alive(p->s, &v->seg.id, t, live, why);
-	for (uint32_t i = 0; st == BLK_OK && i < t->frames; i++)
-		st = copy_frame(
-		    p, &v->seg, t, &t->frame[i], live + t->frame[i].first, why);
-	free(live);
-	src->release(src->arg, t);
-	return st;
-}
+#define LANES_MAX 64
 
 /* --- condemning --- */
 
@@ -213,17 +50,9 @@ commit_round(struct repack *p, struct fault *why)
 	struct store_outcome out;
 	enum blk_status st;
 
-	st = segment_end_frame(p->data, why);
-	if (st == BLK_OK)
-		st = seal(p, p->data, why);
-	if (st == BLK_OK)
-		st = segment_end_frame(p->structure, why);
-	if (st == BLK_OK)
-		st = seal(p, p->structure, why);
 	d.segment = p->added;
 	d.segments = p->addeds;
-	if (st == BLK_OK)
-		st = store_commit(p->s, &d, &out, why);
+	st = store_commit(p->s, &d, &out, why);
 	if (st != BLK_OK)
 		return st;
 	for (size_t i = p->first; i < p->last; i++) {
@@ -237,39 +66,63 @@ commit_round(struct repack *p, struct fault *why)
 	return BLK_OK;
 }
 
-static enum blk_status
-all_rounds(struct repack *p, struct fault *why)
-{
-	int64_t end = p->o->max_time_ms == 0
-	    ? INT64_MAX
-	    : file_clock_ms() + p->o->max_time_ms;
-	enum blk_status st = BLK_OK;
-	bool stop = false;
+/* --- rounds --- */
 
-	while (st == BLK_OK && p->last < p->v.victims && !stop) {
-		st = copy_victim(p, &p->v.victim[p->last++], why);
-		if (p->o->progress != NULL)
-			stop = p->o->progress(
-			    p->o->arg, COLLECT_REPACK, p->last, p->v.victims);
-		stop = stop || file_clock_ms() > end;
-		if (st == BLK_OK &&
-		    (p->copied >= ROUND_BYTES || stop ||
-		        p->last - p->first >= ROUND_VICTIMS))
-			st = commit_round(p, why);
-	}
-	if (st == BLK_OK && p->first < p->last)
-		st = commit_round(p, why);
-	p->r->unfinished = p->r->unfinished || p->last < p->v.victims;
-	return st;
+/* Do something in all lanes: this thread is the first.  Signals stay with
+ * it. */
+static enum blk_status
+in_lanes(struct repack *p, void *(*work)(void *lane), struct fault *why)
+{
+	pthread_t thread[LANES_MAX];
+	sigset_t all, was;
+	unsigned n = 1;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	while (n < p->lanes &&
+	    pthread_create(&thread[n], NULL, work, p->lane[n]) == 0)
+		n++;
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	(void)work(p->lane[0]);
+	for (unsigned i = n; i < p->lanes; i++) /* no thread could be had */
+		(void)work(p->lane[i]);
+	while (n-- > 1)
+		pthread_join(thread[n], NULL);
+	if (p->st != BLK_OK)
+		*why = p->why;
+	return p->st;
 }
 
-/* --- the whole --- */
+/* Nothing is published before all of the round turned out to be sound, but
+ * for segments that filled up. */
+static enum blk_status
+copy_round(struct repack *p, struct fault *why)
+{
+	enum blk_status st = in_lanes(p, collect_lane_copy, why);
+
+	return st == BLK_OK ? in_lanes(p, collect_lane_seal, why) : st;
+}
+
+/* As many as there are jobs, and as a quarter of the memory can build
+ * segments in: two a lane. */
+static unsigned
+count_lanes(const struct repack *p)
+{
+	uint64_t most = store_max_memory(p->s) / (8 * p->v.segment_size);
+	uint64_t n = p->o->jobs < LANES_MAX ? p->o->jobs : LANES_MAX;
+
+	if (n > most)
+		n = most;
+	if (n > p->v.victims)
+		n = p->v.victims;
+	return n > 0 ? (unsigned)n : 1;
+}
 
 static enum blk_status
-open_builders(struct repack *p, struct fault *why)
+open_lanes(struct repack *p, struct fault *why)
 {
-	const struct segment_origin origin = store_origin(p->s);
 	struct segment_options o = { .verify = true };
+	unsigned n = count_lanes(p);
 	char *text = NULL;
 	enum blk_status st;
 
@@ -277,28 +130,54 @@ open_builders(struct repack *p, struct fault *why)
 	if (st == BLK_OK)
 		st = codec_parse(text, &o.codec, &o.level, why);
 	free(text);
+	/* Lanes publish at once: the session is there before. */
 	if (st == BLK_OK)
-		st = codec_state_new(&p->codecs, why);
-	if (st == BLK_OK)
-		st = hasher_new(&p->hash, why);
-	if (st == BLK_OK)
-		st = segment_builder_new(
-		    &origin, &o, p->codecs, p->hash, &p->data, why);
-	if (st == BLK_OK)
-		st = segment_builder_new(
-		    &origin, &o, p->codecs, p->hash, &p->structure, why);
+		st = store_session(p->s, why);
+	if (st != BLK_OK)
+		return st;
+	p->lane = calloc(n, sizeof(struct collect_lane *));
+	if (p->lane == NULL)
+		return fault_nomem(why);
+	while (st == BLK_OK && p->lanes < n)
+		st = collect_lane_new(p, &o, &p->lane[p->lanes++], why);
 	return st;
 }
 
 static void
+close_lanes(struct repack *p)
+{
+	while (p->lanes > 0)
+		collect_lane_free(p->lane[--p->lanes]);
+	free(p->lane);
+	p->lane = NULL;
+}
+
+static enum blk_status
+all_rounds(struct repack *p, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	while (st == BLK_OK && p->last < p->v.victims && !p->stop) {
+		st = open_lanes(p, why);
+		if (st == BLK_OK)
+			st = copy_round(p, why);
+		/* The commit needs the memory for what it applies. */
+		close_lanes(p);
+		if (st == BLK_OK && p->first < p->last)
+			st = commit_round(p, why);
+	}
+	p->r->unfinished = p->r->unfinished || p->last < p->v.victims;
+	return st;
+}
+
+/* --- the whole --- */
+
+static void
 repack_release(struct repack *p)
 {
-	segment_builder_free(p->data);
-	segment_builder_free(p->structure);
-	codec_state_free(p->codecs);
-	hasher_free(p->hash);
 	free(p->v.victim);
 	free(p->added);
+	pthread_mutex_destroy(&p->lock);
 }
 
 static enum blk_status
@@ -317,12 +196,17 @@ enum blk_status
 collect_repack(struct store *s, const struct collect_options *o,
     struct collect_report *r, struct fault *why)
 {
-	struct repack p = {
-		.s = s, .o = o, .r = r, .v = { .s = s, .o = o, .r = r }
-	};
+	struct repack p = { .s = s,
+		.o = o,
+		.r = r,
+		.v = { .s = s, .o = o, .r = r },
+		.end = INT64_MAX };
 	struct catalog *c = store_catalog(s);
 	enum blk_status st;
 
+	pthread_mutex_init(&p.lock, NULL);
+	if (o->max_time_ms > 0)
+		p.end = file_clock_ms() + o->max_time_ms;
 	st = store_setting_number(s, "segment-size", &p.v.segment_size, why);
 	if (st == BLK_OK)
 		st = store_setting_number(s, "frame-size", &p.frame_size, why);
@@ -338,8 +222,6 @@ collect_repack(struct store *s, const struct collect_options *o,
 		 * rows; those of ids follow for each victim. */
 		if (RULE(R6))
 			st = c->type->verify(c, CATALOG_SEGMENTS, why);
-		if (st == BLK_OK)
-			st = open_builders(&p, why);
 		if (st == BLK_OK)
 			st = all_rounds(&p, why);
 	}

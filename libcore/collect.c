@@ -361,6 +361,8 @@ collect_run(struct store *s, const struct collect_options *o,
 	st = store_collect_lock(s, &fd, why);
 	if (st != BLK_OK)
 		return st;
+	/* For tables and texts, in their order: nothing is read again. */
+	frames_limit(store_frames(s), store_max_memory(s) / 16);
 	st = collect_locked(s, o, r, &w, why);
 	growth_release(&growth);
 	file_close(fd);

@@ -32,6 +32,7 @@ struct collect_options {
 	int max_unused;             /* percent; -1: the store's setting */
 	uint64_t max_repack;        /* plain bytes copied; 0: no bound */
 	int64_t max_time_ms;        /* 0: no bound */
+	unsigned jobs;              /* threads that copy; 0: one */
 	uint64_t keep_unreferenced; /* s; UINT64_MAX: the store's setting */
 	bool force_clock;           /* expire although the clock looks wrong */
 	bool dry_run;               /* say what would be done, change nothing */

@@ -99,6 +99,26 @@ bytes() { # DIRECTORY: of all files below
 	[ "$dead" -lt 150000 ]
 }
 
+@test "several threads copy what lives, and lose none of it" {
+	local i
+
+	blk-config set segment-size 64K
+	blk-config set frame-size 8K
+	mkdir tree
+	for i in $(seq 60); do
+		random_file 20000 "gc-jobs-$i" "tree/f$i"
+	done
+	blk-backup create -q -N all tree >/dev/null
+	rm tree/*[05]
+	blk-backup create -q -N kept tree >/dev/null
+	blk-rm -q all
+	run -0 blk-gc --jobs 4 --max-unused 0 --json
+	[ "$(jq .copied_objects <<<"$output")" -gt 40 ] || fail "$output"
+	blk-backup restore -q kept -t to
+	diff -r tree to
+	blk-check -q --read-data
+}
+
 @test "gc.max-unused is the default" {
 	for i in $(seq 10); do random_file 100000 "gc-$i" "f$i"; done
 	first=$(blk-put f* | head -n 1)
