@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "archives.h"
@@ -142,6 +143,23 @@ report_export(const struct export *e, struct fault *why)
 	return st;
 }
 
+/*
+ * A zip has local times beside those in seconds: one zone for all, so that
+ * the same snapshot is the same bytes everywhere.  Behind the REF, whose times
+ * are local ones; and ahead of the first thread, for it changes the
+ * environment.
+ */
+static enum blk_status
+settle_zone(const struct export *e, struct fault *why)
+{
+	if (e->o.format != ARCHIVES_ZIP)
+		return BLK_OK;
+	if (setenv("TZ", "UTC0", 1) == -1)
+		return fault_sys(why, "the time zone");
+	tzset();
+	return BLK_OK;
+}
+
 static enum blk_status
 export_place(
     struct export *e, struct store *s, const char *ref, struct fault *why)
@@ -150,6 +168,10 @@ export_place(
 	struct snapshot_place p;
 	enum blk_status st = snapshot_place_find(s, ref, &p, why);
 
+	if (st == BLK_OK)
+		st = settle_zone(e, why);
+	if (st == BLK_OK)
+		e->run.progress = cli_progress(e->run.c);
 	e->o.fd = STDOUT_FILENO;
 	if (st == BLK_OK && to_file(e)) {
 		st = outfile_open(e->output, &file, why);
@@ -182,7 +204,6 @@ run_export(struct cli *c)
 
 	parse_export(c, &e);
 	cli_catch_stop();
-	e.run.progress = cli_progress(c);
 	st = open_store(c, false, NULL, &o, &why);
 	if (st == BLK_OK)
 		st = store_hold(o.store, &why);

@@ -6,7 +6,8 @@
  *
  * What is written depends on the snapshot alone: members in the order of the
  * tree, no time of day, no number of an inode on some machine.  (zip: and on
- * the time zone, since its members have local times too.)
+ * the time zone of the process, since its members have local times too; the
+ * command that writes one works in UTC.)
  *
  * What is read is untrusted.  Names are only names here, nothing is made in
  * a file system: an archive can at worst become a strange snapshot, and

@@ -95,3 +95,19 @@ load backup
 	done
 	run -6 blk-get x
 }
+
+@test "a zip is the same bytes in every time zone" {
+	mkdir -p src/sub
+	echo x >src/sub/x
+	touch -d '2026-07-01 12:34:56' src/sub/x src/sub src
+	blk-backup create -q src
+	sleep 1
+	now=$(TZ=Asia/Tokyo date '+%F %T')
+	TZ=UTC blk-backup export --format zip src >a.zip
+	TZ=America/New_York blk-backup export --format zip -o b.zip src
+	TZ=Asia/Tokyo blk-backup export --format zip "src@{$now}" >c.zip
+	cmp a.zip b.zip
+	cmp a.zip c.zip
+	run -6 env TZ=America/New_York blk-backup export --format zip \
+		'src@{2020-01-01 00:00}'
+}
