@@ -251,6 +251,8 @@ const struct cli_command backup_show_command = {
 
 enum { OPT_MAX_AGE = CLI_LONG };
 
+#define SLACK (INT64_C(60) * 1000000000)
+
 static const struct cli_option status_options[] = {
 	{ .id = OPT_MAX_AGE,
 	    .name = "max-age",
@@ -263,20 +265,57 @@ static const struct output_field status_fields[] = {
 	{ .name = "name" },
 	{ .name = "time" },
 	{ .name = "young" },
+	{ .name = "beside" },
 	{ .name = NULL },
 };
 
+/* What there is of one name. */
+struct standing {
+	const struct snapshot_version *newest; /* that is not of the future */
+	const struct snapshot_version *future; /* the last that is */
+	bool young;
+};
+
 static enum blk_status
-print_status(struct output *out, const struct snapshot_version *v, bool young,
-    bool json, struct fault *why)
+print_status(
+    struct output *out, const struct standing *n, bool json, struct fault *why)
 {
-	if (!json && young)
+	const struct snapshot_version *v =
+	    n->newest != NULL ? n->newest : n->future;
+
+	if (!json && n->young)
 		return BLK_OK;
 	output_begin(out, "status");
 	output_bytes(out, "name", v->snap.name, strlen(v->snap.name));
 	output_time(out, "time", v->snap.start);
-	output_bool(out, "young", young);
+	output_bool(out, "young", n->young);
+	if (json)
+		output_bool(out, "future", n->future != NULL);
+	else
+		output_string(out, "beside",
+		    n->newest == NULL       ? ", which is still to come"
+		        : n->future != NULL ? ", beside some of the future"
+		                            : "");
 	return output_end(out, why);
+}
+
+/*
+ * A clock that was ahead when a snapshot was taken would make it look young
+ * for as long as it was ahead; SLACK is what clocks of machines may differ by.
+ */
+static void
+see_snapshot(struct standing *n, const struct snapshot_version *v,
+    int64_t since, int64_t now)
+{
+	int64_t start = v->snap.start;
+
+	if (start > now && start - now > SLACK) {
+		n->future = v;
+		return;
+	}
+	if (n->newest == NULL || start >= n->newest->snap.start)
+		n->newest = v;
+	n->young |= start >= since;
 }
 
 /* A name that was asked for and has no snapshot at all has no young one. */
@@ -298,7 +337,26 @@ count_missing(const struct cli *c, const struct snapshot_versions *l)
 	return missing;
 }
 
-/* *old counts the names without a young snapshot. */
+/* Name by name; *old counts those without a young snapshot. */
+static enum blk_status
+judge_names(struct output *out, const struct snapshot_versions *l,
+    int64_t since, int64_t now, bool json, size_t *old, struct fault *why)
+{
+	struct standing n = { .newest = NULL };
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < l->count; i++) {
+		see_snapshot(&n, &l->item[i], since, now);
+		if (i + 1 < l->count &&
+		    strcmp(l->item[i].v.name, l->item[i + 1].v.name) == 0)
+			continue;
+		*old += !n.young;
+		st = print_status(out, &n, json, why);
+		n = (struct standing){ .newest = NULL };
+	}
+	return st;
+}
+
 static enum blk_status
 status(struct cli *c, struct when_span age, struct opened *o, size_t *old,
     struct fault *why)
@@ -306,16 +364,18 @@ status(struct cli *c, struct when_span age, struct opened *o, size_t *old,
 	struct snapshot_versions l = { .item = NULL };
 	struct output_options oo = cli_output(c);
 	struct output *out = NULL;
-	int64_t since = 0;
+	int64_t since = 0, now = 0;
 	enum blk_status st;
 
 	oo.type = "status";
 	oo.field = status_fields;
-	oo.format = "%(name): the newest snapshot is of %(time)";
+	oo.format = "%(name): the newest snapshot is of %(time)%(beside)";
 	st = output_open(&oo, &out, why);
 	if (st == BLK_OK)
 		st = open_store(c, false, NULL, o, why);
-	if (st == BLK_OK && !when_subtract(store_now(o->store), age, &since))
+	if (st == BLK_OK)
+		now = store_now(o->store);
+	if (st == BLK_OK && !when_subtract(now, age, &since))
 		st = fault(why, BLK_INVALID, "--max-age: too long");
 	if (st == BLK_OK)
 		st = snapshot_versions_load(o->store, c->operand, &l, why);
@@ -323,15 +383,8 @@ status(struct cli *c, struct when_span age, struct opened *o, size_t *old,
 		st = fault(why, BLK_FAILED, "there is no snapshot of anything");
 	if (st == BLK_OK)
 		*old += count_missing(c, &l);
-	for (size_t i = 0; st == BLK_OK && i < l.count; i++) {
-		bool young = l.item[i].snap.start >= since;
-
-		if (i + 1 < l.count &&
-		    strcmp(l.item[i].v.name, l.item[i + 1].v.name) == 0)
-			continue; /* not the newest of its name */
-		*old += !young;
-		st = print_status(out, &l.item[i], young, c->common.json, why);
-	}
+	if (st == BLK_OK)
+		st = judge_names(out, &l, since, now, c->common.json, old, why);
 	if (st == BLK_OK)
 		st = output_finish(out, why);
 	output_free(out);

@@ -202,6 +202,24 @@ as_user() {
 	run -2 blk-backup show data
 }
 
+@test "no snapshot of the future satisfies status" {
+	need faketime
+	mkdir src other
+	echo x >src/x
+	faketime '+400 days' blk-backup create -q src
+	run -1 blk-backup status --max-age 1h
+	[[ $output == src:*' still to come' ]] || fail "$output"
+	run -1 blk-backup status --json --max-age 1h
+	[[ $output == *'"young":false,"future":true'* ]] || fail "$output"
+	blk-backup create -q src
+	run -0 blk-backup status --max-age 1h
+	blk-backup create -q -N other src
+	faketime '+3 days' blk-backup create -q -N other src
+	run -0 blk-backup status --max-age 1h
+	run -1 faketime '+2 days' blk-backup status --max-age 1h other
+	[[ $output == other:*' beside some of the future' ]] || fail "$output"
+}
+
 @test "status fails where there is no snapshot that young" {
 	mkdir src
 	run -1 blk-backup status --max-age 1h
