@@ -86,9 +86,12 @@ is_unsupported(int err)
 	return err == ENOTSUP || err == ENODATA;
 }
 
-/* Links have none that an ordinary user could set, and /proc would follow. */
+/*
+ * Links have no mode and no ACL.  Attributes they may have, if only those that
+ * need a privilege: what /proc says of one that is held is the link itself.
+ */
 static bool
-has_attributes(const struct tree_entry *e)
+has_mode(const struct tree_entry *e)
 {
 	return e->type != TREE_SYMLINK;
 }
@@ -344,12 +347,12 @@ meta_apply(const struct hand *h, const struct object *x,
 {
 	bool owner = set_owner(h, x, e, st, m);
 
-	if (has_attributes(e)) {
+	if (e->xattrs > 0 || (!x->fresh && has_mode(e)))
+		set_xattrs(h, x, e, owner, m);
+	if (has_mode(e)) {
 		bool changed = e->acl.p != NULL || !x->fresh || x->inherits;
 		mode_t mode = mode_of(e, owner);
 
-		if (e->xattrs > 0 || !x->fresh)
-			set_xattrs(h, x, e, owner, m);
 		set_acl(x, ACL_ACCESS, e->acl, !x->fresh || x->inherits, m);
 		if (e->type == TREE_DIR)
 			set_acl(x, ACL_DEFAULT, e->acl_default,
@@ -371,15 +374,15 @@ meta_is_same(const struct hand *h, const struct object *x,
 	if ((h->o->same_owner && !same_owner(e, st)) ||
 	    !meta_same_time(st, e->mtime))
 		return false;
-	if (!has_attributes(e))
-		return true;
-	if ((st->st_mode & 07777) != mode_of(e, same_owner(e, st)) ||
-	    !same_acl(x, ACL_ACCESS, e->acl) ||
-	    (e->type == TREE_DIR && !same_acl(x, ACL_DEFAULT, e->acl_default)))
+	if (has_mode(e) &&
+	    ((st->st_mode & 07777) != mode_of(e, same_owner(e, st)) ||
+	        !same_acl(x, ACL_ACCESS, e->acl) ||
+	        (e->type == TREE_DIR &&
+	            !same_acl(x, ACL_DEFAULT, e->acl_default))))
 		return false;
 	for (size_t i = 0; i < e->xattrs; i++)
 		if (name_of(e->xattr[i].name, name) && is_ours(h, name) &&
 		    !same_value(x, name, e->xattr[i].value))
 			return false;
-	return !surplus(x, e, false, &m);
+	return !has_mode(e) || !surplus(x, e, false, &m);
 }

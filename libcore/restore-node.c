@@ -99,9 +99,6 @@ dress(const struct hand *h, const struct restore_dir *d,
 		x.inherits = d->inherits;
 		meta_apply(h, &x, e, &st, m);
 	}
-	if (done && e->type == TREE_SYMLINK && e->xattrs > 0 &&
-	    h->o->same_owner)
-		mishap(m, 0, "attributes of a link are not restored");
 	file_close(fd);
 	return done;
 }

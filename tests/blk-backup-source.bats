@@ -72,6 +72,31 @@ grow() {
 	[ "$(getfattr --only-values -n trusted.t again/f)" = yes ]
 }
 
+@test "attributes of links and fifos come back too, and never land on what a link names" {
+	need root setfattr
+	mkdir src
+	touch src/f
+	ln -s f src/link
+	mkfifo src/fifo
+	setfattr -h -n trusted.t -v link src/link || skip 'no such attributes here'
+	setfattr -n trusted.t -v fifo src/fifo
+	blk-backup create -q --all-xattrs src
+	blk-backup restore -q -t out src
+	[ "$(getfattr -h --only-values -n trusted.t out/link)" = link ]
+	[ "$(getfattr --only-values -n trusted.t out/fifo)" = fifo ]
+	run -1 getfattr -n trusted.t out/f
+	# in place: only what differs
+	setfattr -h -n trusted.t -v other out/link
+	run -0 blk-backup restore -v -t out src
+	[ "$(getfattr -h --only-values -n trusted.t out/link)" = link ]
+	blk-backup create -q --all-xattrs -N again out
+	[ -z "$(blk-backup diff src again)" ] || fail 'they differ'
+	# through an archive
+	blk-backup export src | blk-backup import -q --all-xattrs -N tar
+	blk-backup restore -q -t tar tar
+	[ "$(getfattr -h --only-values -n trusted.t tar/link)" = link ]
+}
+
 @test "tags are words, also several at once; a snapshot may be of another host" {
 	mkdir src
 	blk-backup create -q --tag a,b --tag c --host far src
