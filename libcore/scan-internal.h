@@ -152,6 +152,8 @@ MUST_USE enum blk_status scan_links_add(
     struct scan_dir *d, struct scan_entry *e, struct fault *why);
 MUST_USE enum blk_status scan_links_settle(struct scan_dir *d,
     struct scan_entry *e, const struct fault *reason, struct fault *why);
+/* What became of those in SCAN_LINKED, now that nothing is waited for. */
+void scan_links_tell(struct scan_dir *d);
 /* The path of the first link of e, into b; empty when e is it. */
 MUST_USE enum blk_status scan_links_first(struct scan_dir *d,
     const struct scan_entry *e, struct buf *b, struct fault *why);

@@ -303,8 +303,10 @@ scan_dir_finish(struct scan_dir *d, struct fault *why)
 		.first = BUF_INIT(SIZE_MAX / 2),
 		.scratch = TREE_SCRATCH_INIT,
 	};
-	enum blk_status st = begin(&l, why);
+	enum blk_status st;
 
+	scan_links_tell(d);
+	st = begin(&l, why);
 	if (st == BLK_OK)
 		st = give_lines(&l, why);
 	if (st == BLK_OK)

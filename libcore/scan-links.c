@@ -195,7 +195,11 @@ scan_links_add(struct scan_dir *d, struct scan_entry *e, struct fault *why)
 	return report_failed(d, e, &reason, why);
 }
 
-/* e was read (reason: NULL) or could not be: so are those that wait. */
+/*
+ * e was read (reason: NULL) or could not be: so are those that wait.  Their
+ * entries are left alone, for the walk and workers look at them meanwhile:
+ * each is told when its directory, which waits for this, is finished.
+ */
 enum blk_status
 scan_links_settle(struct scan_dir *d, struct scan_entry *e,
     const struct fault *reason, struct fault *why)
@@ -218,8 +222,6 @@ scan_links_settle(struct scan_dir *d, struct scan_entry *e,
 	waiters = n->waiters;
 	n->waiter = NULL;
 	n->waiters = 0;
-	for (size_t i = 0; i < waiters; i++)
-		copy_result(n, waiter[i].entry);
 	pthread_mutex_unlock(&d->scan->lock);
 	for (size_t i = 0; i < waiters; i++) {
 		if (st == BLK_OK && reason != NULL)
@@ -267,6 +269,14 @@ scan_links_abandon(struct scan *s)
 					break;
 			free(waiter);
 		}
+}
+
+void
+scan_links_tell(struct scan_dir *d)
+{
+	for (size_t i = 0; d->has_links && i < d->entries; i++)
+		if (d->entry[i].state == SCAN_LINKED)
+			copy_result(d->entry[i].inode, &d->entry[i]);
 }
 
 enum blk_status

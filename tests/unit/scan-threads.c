@@ -155,11 +155,103 @@ several_threads_come_to_the_same_tree(void **state)
 	back();
 }
 
+/* The first directory with files is held until one without is entered. */
+struct patient {
+	struct walk *walk;
+	struct scan_dir *held;
+	unsigned linked;
+};
+
+static enum blk_status
+patient_enter(void *arg, struct scan_dir *d, struct fault *why)
+{
+	struct patient *p = arg;
+	struct scan_entry before;
+
+	if (d->todo > 0) {
+		scan_dir_hold(d);
+		p->held = d;
+		return BLK_OK;
+	}
+	for (size_t i = 0; p->held != NULL && i < d->entries; i++) {
+		if (d->entry[i].state != SCAN_LINKED)
+			continue;
+		before = d->entry[i];
+		crew_read(p->held, &p->held->entry[0]);
+		assert_int_equal(d->entry[i].state, SCAN_LINKED);
+		assert_memory_equal(
+		    &d->entry[i].stat, &before.stat, sizeof(before.stat));
+		assert_memory_equal(
+		    &d->entry[i].id, &before.id, sizeof(before.id));
+		assert_int_equal(scan_dir_drop(p->held, why), BLK_OK);
+		p->held = NULL;
+		p->linked++;
+	}
+	return BLK_OK;
+}
+
+static enum blk_status
+patient_line(void *arg, struct scan_dir *d, const struct scan_entry *e,
+    struct span line, struct fault *why)
+{
+	struct patient *p = arg;
+
+	if (e->type == TREE_FILE)
+		assert_int_equal(e->state, SCAN_DONE);
+	return walk_line(p->walk, d, e, line, why);
+}
+
+static enum blk_status
+patient_complete(
+    void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
+{
+	return walk_complete(((struct patient *)arg)->walk, d, id, why);
+}
+
+static void
+patient_report(void *arg, enum scan_problem what, struct span path,
+    const struct fault *why)
+{
+	walk_report(((struct patient *)arg)->walk, what, path, why);
+}
+
+static void
+a_link_of_what_others_read_stays_as_it_is_until_its_directory_ends(void **state)
+{
+	struct walk serial, w;
+	struct patient p = { .walk = &w };
+	struct fault why = FAULT_NONE;
+	struct scan *s = NULL;
+
+	(void)state;
+	fresh();
+	make_dir("a");
+	make_dir("b");
+	make_file("a/f", "bytes");
+	assert_int_equal(link("a/f", "b/g"), 0);
+	walk_init(&serial, paths, 1);
+	walk_all(&serial);
+	walk_init(&w, paths, 1);
+	w.visitor = (struct scan_visitor){ patient_enter, patient_line,
+		patient_complete, patient_report, &p };
+	assert_int_equal(scan_open(&w.options, &s, &why), BLK_OK);
+	assert_int_equal(scan_run(s, &why), BLK_OK);
+	assert_int_equal(p.linked, 1);
+	assert_memory_equal(&serial.id, &scan_root(s)->id, sizeof(serial.id));
+	assert_string_equal(w.problems, "");
+	scan_close(s);
+	walk_release(&serial);
+	walk_release(&w);
+	back();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_threads_come_to_the_same_tree),
+		cmocka_unit_test(
+		    a_link_of_what_others_read_stays_as_it_is_until_its_directory_ends),
 	};
 
 	return cmocka_run_group_tests(tests, walk_setup, walk_teardown);
