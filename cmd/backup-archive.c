@@ -328,6 +328,7 @@ parse_import(struct cli *c, struct import *i)
 		cli_usage(c, "-N: %s", why.text);
 	i->o.tag = (const char *const *)i->tags.item;
 	i->o.tags = i->tags.count;
+	i->o.jobs = c->common.jobs;
 	i->o.max_memory = c->common.max_memory;
 	i->o.problem = problem;
 	i->o.stop = follow;

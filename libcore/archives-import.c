@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archives-names.h"
+#include "archives-batch.h"
 #include "archives-private.h"
 #include "writer.h"
 
@@ -27,7 +27,8 @@ struct import {
 	struct archives_totals *t, own_totals;
 	struct archive *a;
 	struct writer *w;
-	struct lane *lane;
+	struct lane *lane; /* of long files, and of trees */
+	struct batches *batches;
 	struct names names;
 	struct snapshot snap;
 	uint64_t max_bytes;
@@ -96,19 +97,57 @@ check_room(struct import *m, uint64_t len, struct fault *why)
 	    (uintmax_t)m->max_bytes);
 }
 
+/* Of one member: in a batch while it is small, else a stream in lane 0. */
+struct content {
+	uint8_t *room; /* NULL: a stream */
+	size_t cap, len;
+};
+
 static enum blk_status
-add_bytes(struct import *m, const void *data, uint64_t len, struct fault *why)
+begin_content(struct import *m, struct content *c, bool is_set, uint64_t said,
+    struct fault *why)
+{
+	*c = (struct content){ .cap = is_set ? (size_t)said : BATCH_FILE };
+	return is_set && said > BATCH_FILE
+	    ? lane_begin(m->lane, why)
+	    : batches_room(m->batches, c->cap, &c->room, why);
+}
+
+/* It has more bytes than it said. */
+static enum blk_status
+become_stream(struct import *m, struct content *c, struct fault *why)
+{
+	enum blk_status st = lane_begin(m->lane, why);
+
+	if (st == BLK_OK)
+		st = lane_add(m->lane, c->room, c->len, why);
+	c->room = NULL;
+	return st;
+}
+
+/* data NULL: zeros. */
+static enum blk_status
+add_bytes(struct import *m, struct content *c, const void *data, uint64_t len,
+    struct fault *why)
 {
 	enum blk_status st = check_room(m, len, why);
 
 	if (st == BLK_OK)
 		count(&m->t->bytes, len);
+	if (st == BLK_OK && c->room != NULL && len > c->cap - c->len)
+		st = become_stream(m, c, why);
 	while (st == BLK_OK && len > 0) {
 		size_t n = data != NULL || len < ZEROS ? (size_t)len : ZEROS;
 
 		if (stopped(m))
 			return fault(why, BLK_BUSY, "stopped");
-		st = lane_add(m->lane, data != NULL ? data : m->zeros, n, why);
+		if (c->room != NULL)
+			memcpy(c->room + c->len, data != NULL ? data : m->zeros,
+			    n);
+		else
+			st = lane_add(
+			    m->lane, data != NULL ? data : m->zeros, n, why);
+		c->len += n;
 		len -= n;
 	}
 	return st;
@@ -128,16 +167,19 @@ damaged(struct import *m, struct fault *why)
 	return archives_fault(m->a, BLK_INVALID, why);
 }
 
+/* *batched: the size is known, the id is not: see batches_add. */
 static enum blk_status
-store_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
-    struct fault *why)
+take_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
+    bool *batched, struct fault *why)
 {
-	int64_t said = archive_entry_size_is_set(n) ? archive_entry_size(n) : 0;
+	bool is_set = archive_entry_size_is_set(n) != 0;
+	int64_t said = is_set ? archive_entry_size(n) : 0;
 	enum blk_status st = check_room(m, (uint64_t)said, why);
+	struct content c = { .room = NULL };
 	uint64_t at = 0;
 
 	if (st == BLK_OK)
-		st = lane_begin(m->lane, why);
+		st = begin_content(m, &c, is_set, (uint64_t)said, why);
 	while (st == BLK_OK) {
 		const void *data;
 		la_int64_t offset;
@@ -151,17 +193,42 @@ store_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
 			return damaged(m, why);
 		if (offset < 0 || (uint64_t)offset < at)
 			return fault(why, BLK_INVALID, "holes that overlap");
-		st = add_bytes(m, NULL, (uint64_t)offset - at, why);
+		st = add_bytes(m, &c, NULL, (uint64_t)offset - at, why);
 		if (st == BLK_OK)
-			st = add_bytes(m, data, len, why);
+			st = add_bytes(m, &c, data, len, why);
 		at = (uint64_t)offset + len;
 	}
 	if (st == BLK_OK && (uint64_t)said > at)
-		st = add_bytes(m, NULL, (uint64_t)said - at, why);
-	return st == BLK_OK ? lane_end(m->lane, &e->id, &e->size, why) : st;
+		st = add_bytes(m, &c, NULL, (uint64_t)said - at, why);
+	e->size = c.len;
+	*batched = c.room != NULL;
+	return st != BLK_OK || *batched
+	    ? st
+	    : lane_end(m->lane, &e->id, &e->size, why);
 }
 
 /* --- one member --- */
+
+/* cpio: the bytes come with the last link.  What the first had must not come
+ * behind them. */
+static enum blk_status
+take_late_content(
+    struct import *m, struct archive_entry *n, uint32_t node, struct fault *why)
+{
+	struct tree_entry e = { .type = TREE_FILE };
+	bool batched = false;
+	enum blk_status st = batches_finish(m->batches, why);
+
+	if (st == BLK_OK)
+		st = take_content(m, n, &e, &batched, why);
+	if (st != BLK_OK)
+		return st;
+	names_entry(&m->names, node)->id = e.id;
+	names_entry(&m->names, node)->size = e.size;
+	return batched ? batches_add(m->batches, (size_t)e.size,
+	                     m->names.node[node].file, why)
+	               : BLK_OK;
+}
 
 static enum blk_status
 take_link(struct import *m, struct archive_entry *n, uint32_t node,
@@ -174,18 +241,10 @@ take_link(struct import *m, struct archive_entry *n, uint32_t node,
 	    &m->names, node, names_find(&m->names, to), &reason, why);
 	if (st == BLK_ABSENT)
 		return problem(m, reason, why);
-	/* cpio: the bytes come with the last link. */
 	if (st == BLK_OK && archive_entry_size_is_set(n) &&
 	    archive_entry_size(n) > 0 &&
-	    names_entry(&m->names, node)->type == TREE_FILE) {
-		struct tree_entry e;
-
-		st = store_content(m, n, &e, why);
-		if (st == BLK_OK) {
-			names_entry(&m->names, node)->id = e.id;
-			names_entry(&m->names, node)->size = e.size;
-		}
-	}
+	    names_entry(&m->names, node)->type == TREE_FILE)
+		st = take_late_content(m, n, node, why);
 	return st;
 }
 
@@ -195,15 +254,19 @@ take_file(struct import *m, struct archive_entry *n, struct tree_entry *e,
 {
 	const char *reason = NULL;
 	char text[500] = "";
+	bool batched = false;
 	enum blk_status st;
 
 	st = archives_check(e, text, why);
 	if (st == BLK_ABSENT)
 		return problem(m, text, why);
 	if (st == BLK_OK && e->type == TREE_FILE)
-		st = store_content(m, n, e, why);
+		st = take_content(m, n, e, &batched, why);
 	if (st == BLK_OK)
 		st = names_set(&m->names, node, e, &reason, why);
+	if (st == BLK_OK && batched)
+		st = batches_add(
+		    m->batches, (size_t)e->size, m->names.node[node].file, why);
 	return st == BLK_ABSENT ? problem(m, reason, why) : st;
 }
 
@@ -448,7 +511,8 @@ decide(void *arg, struct store *s, struct commit *k, struct fault *why)
 static enum blk_status
 run(struct import *m, struct archives_result *r, struct fault *why)
 {
-	const struct writer_options wo = { .lanes = 1,
+	unsigned jobs = m->o->jobs > 0 ? m->o->jobs : 1;
+	const struct writer_options wo = { .lanes = jobs + 1,
 		.max_memory = m->o->max_memory };
 	struct naming naming = { m, r };
 	struct store_outcome out;
@@ -469,7 +533,11 @@ run(struct import *m, struct archives_result *r, struct fault *why)
 	if (st != BLK_OK)
 		return st;
 	m->lane = writer_lane(m->w, 0);
-	st = read_members(m, why);
+	st = batches_new(m->w, jobs, &m->names, &m->batches, why);
+	if (st == BLK_OK)
+		st = read_members(m, why);
+	if (st == BLK_OK)
+		st = batches_finish(m->batches, why);
 	if (st == BLK_OK)
 		st = names_finish(&m->names, store_dir, m, why);
 	if (st == BLK_OK)
@@ -500,6 +568,7 @@ archives_import(struct store *s, int fd,
 	if (m->a != NULL)
 		(void)archive_read_free(m->a);
 	archives_locale_leave(&m->locale);
+	batches_free(m->batches);
 	writer_close(m->w); /* gives up what was not committed */
 	names_release(&m->names);
 	snapshot_release(&m->snap);

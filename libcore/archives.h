@@ -91,6 +91,7 @@ struct archives_import_options {
 	/* Bytes of what is known of the members, which are held in memory
 	 * until the end, for they may come in any order; 0: 1 GiB. */
 	uint64_t max_names;
+	unsigned jobs; /* threads that store, beside the one that reads; 0: 1 */
 	uint64_t max_memory; /* for the writer */
 	void (*problem)(void *arg, struct span path, const char *reason);
 	bool (*stop)(void *arg);

@@ -111,3 +111,38 @@ load backup
 	run -6 env TZ=America/New_York blk-backup export --format zip \
 		'src@{2020-01-01 00:00}'
 }
+
+@test "import by several threads comes to the same tree, whatever comes twice or late" {
+	need bsdtar
+	mkdir -p src/many src/links
+	for n in {1..300}; do
+		seq "$n" >"src/many/$n"
+	done
+	: >src/empty
+	for size in 524287 524288 524289 1048576 3000000; do
+		random_file "$size" "$size" "src/$size"
+	done
+	ln src/many/7 src/links/7
+	ln src/1048576 src/links/large
+	ln src/empty src/links/empty
+	blk-backup create -q src
+	want=$(blk-backup show --json src | field tree)
+	# members that others replace, small by large and large by small
+	mkdir old
+	cp src/3000000 old/empty
+	cp src/empty old/3000000
+	tar --format=posix -C old -cf twice.tar empty 3000000
+	tar --format=posix -C src -rf twice.tar .
+	tar --format=posix -C src -cf plain.tar .
+	bsdtar -C src --format newc -cf late.cpio .
+	for jobs in 1 4; do
+		for file in plain.tar twice.tar; do
+			[ "$(blk-backup import -j "$jobs" --json -N t "$file" |
+				field tree_id)" = "$want" ]
+		done
+		blk-backup import -q -j "$jobs" -N cpio late.cpio
+		blk-backup restore -q -t "out$jobs" cpio
+		diff -r src "out$jobs"
+		[ out$jobs/links/7 -ef out$jobs/many/7 ]
+	done
+}
