@@ -327,6 +327,8 @@ print_summary(struct output *out, const struct backup_result *r, bool dry_run)
 	output_begin(out, "summary");
 	output_string(out, "message_type", "summary");
 	print_counts(out, t);
+	output_u64(out, "data_blobs", w->new_data);
+	output_u64(out, "tree_blobs", w->new_trees);
 	output_u64(out, "data_added", w->new_bytes);
 	output_u64(out, "data_added_packed", w->stored_bytes);
 	output_u64(out, "total_files_processed",

@@ -151,5 +151,7 @@ writer_fill_add(struct fill *f, const struct digest *id, enum kind kind,
 	pthread_mutex_unlock(&w->lock);
 	atomic_fetch_add(&w->new_bytes, len);
 	atomic_fetch_add(&w->new_objects, 1);
+	atomic_fetch_add(&w->new_data, kind == KIND_DATA);
+	atomic_fetch_add(&w->new_trees, kind == KIND_TREE);
 	return st;
 }

@@ -163,8 +163,8 @@ struct writer {
 	struct fault failed_why; /* ... of a lane: it is all over then */
 	atomic_bool has_failed;
 
-	_Atomic uint64_t bytes, objects, new_bytes, new_objects, stored_bytes,
-	    failed_lookups;
+	_Atomic uint64_t bytes, objects, new_bytes, new_objects, new_data,
+	    new_trees, stored_bytes, failed_lookups;
 	atomic_bool has_warned;
 };
 

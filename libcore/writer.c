@@ -287,6 +287,8 @@ writer_totals(const struct writer *w, struct writer_totals *t)
 		.objects = atomic_load(&w->objects),
 		.new_bytes = atomic_load(&w->new_bytes),
 		.new_objects = atomic_load(&w->new_objects),
+		.new_data = atomic_load(&w->new_data),
+		.new_trees = atomic_load(&w->new_trees),
 		.stored_bytes = atomic_load(&w->stored_bytes),
 		.failed_lookups = atomic_load(&w->failed_lookups) };
 }

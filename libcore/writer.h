@@ -48,8 +48,9 @@ struct writer_totals {      /* atomic: may be read by a progress thread */
 	uint64_t objects;   /* chunks and structures, stored or found */
 	uint64_t new_bytes; /* plain, that were not there */
 	uint64_t new_objects;
-	uint64_t stored_bytes;   /* of segments and commits, written */
-	uint64_t failed_lookups; /* taken for misses; said once */
+	uint64_t new_data, new_trees; /* of these: chunks; trees, whole */
+	uint64_t stored_bytes;        /* of segments and commits, written */
+	uint64_t failed_lookups;      /* taken for misses; said once */
 };
 
 MUST_USE enum blk_status writer_open(struct store *s,

@@ -14,6 +14,30 @@ load backup
 	blk-get "src:/sub/deeper/random" | cmp - src/sub/deeper/random
 }
 
+@test "the summary counts the chunks and trees that are new, by restic's names" {
+	mkdir -p src/sub/empty
+	echo one >src/one
+	echo one >src/same
+	echo two >src/sub/two
+	run -0 blk-backup create --json src
+	[ "$(field data_blobs <<<"$output")" = 2 ]
+	[ "$(field tree_blobs <<<"$output")" = 3 ]
+	run -0 blk-backup create --json src
+	[ "$(field data_blobs <<<"$output")" = 0 ]
+	[ "$(field tree_blobs <<<"$output")" = 0 ]
+	echo three >src/sub/two
+	run -0 blk-backup create --json src
+	[ "$(field data_blobs <<<"$output")" = 1 ]
+	[ "$(field tree_blobs <<<"$output")" = 2 ]
+	run -0 blk-backup create --json -N other src
+	[ "$(field data_blobs <<<"$output")" = 0 ]
+	for key in files_new files_changed files_unmodified dirs_new dirs_changed \
+		dirs_unmodified data_added data_added_packed total_duration \
+		total_files_processed total_bytes_processed snapshot_id; do
+		[[ $output == *"\"$key\":"* ]] || fail "$key is missing"
+	done
+}
+
 @test "an unchanged tree gives the same tree id, and no new data" {
 	make_tree src
 	settle src
