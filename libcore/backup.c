@@ -7,8 +7,6 @@
 #include "backup-private.h"
 #include "file.h"
 
-#define TREE_TEXT_MAX ((size_t)1 << 31) /* lines of one directory */
-
 /* --- totals --- */
 
 static enum blk_status
@@ -142,12 +140,7 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 {
 	struct backup *b = arg;
 	enum blk_status st = BLK_OK;
-	struct buf *text = calloc(1, sizeof(*text));
 
-	if (text == NULL)
-		return fault_nomem(why);
-	text->max = TREE_TEXT_MAX;
-	d->user = text;
 	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
 		st = count_entry(b, &d->entry[i], why);
 	if (st == BLK_OK && backup_stopped(b))
@@ -157,13 +150,30 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 	return st;
 }
 
+/* The lines of a directory, and its end, come in one thread, one directory
+ * at a time: user is set behind the first. */
+static enum blk_status
+begin_tree(struct worker *w, struct scan_dir *d, struct fault *why)
+{
+	if (d->user != NULL)
+		return BLK_OK;
+	d->user = w->lane;
+	return lane_text_begin(w->lane, why);
+}
+
 static enum blk_status
 on_line(void *arg, struct scan_dir *d, const struct scan_entry *e,
     struct span line, struct fault *why)
 {
-	(void)arg;
+	struct backup *b = arg;
+	struct worker *w = pthread_getspecific(b->self);
+	enum blk_status st;
+
 	(void)e;
-	return buf_add(d->user, line.p, line.len, why);
+	if (b->o->dry_run)
+		return BLK_OK;
+	st = begin_tree(w, d, why);
+	return st == BLK_OK ? lane_text_line(w->lane, line, why) : st;
 }
 
 static enum blk_status
@@ -171,23 +181,20 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 {
 	struct backup *b = arg;
 	struct worker *w = pthread_getspecific(b->self);
-	struct buf *text = d->user;
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 
 	backup_count(d->unchanged  ? &b->t->dirs_known
 	        : d->self->existed ? &b->t->dirs_changed
 	                           : &b->t->dirs_new,
 	    1);
-	if (!d->unchanged && !b->o->dry_run)
-		st = lane_structure(w->lane, KIND_TREE,
-		    text->data != NULL ? text->data : (const uint8_t *)"",
-		    text->len, id, why);
-	else if (!d->unchanged)
-		st = digest_of(text->data, text->len, id, why);
-	buf_release(text);
-	free(text);
-	d->user = NULL;
-	return st;
+	if (d->unchanged)
+		return BLK_OK;
+	if (b->o->dry_run) { /* nobody asks for it */
+		*id = (struct digest){ { 0 } };
+		return BLK_OK;
+	}
+	st = begin_tree(w, d, why);
+	return st == BLK_OK ? lane_text_end(w->lane, KIND_TREE, id, why) : st;
 }
 
 static void

@@ -39,6 +39,7 @@ lane_release(struct lane *l)
 	slice_free(l->pending);
 	slice_free(l->stream.spare);
 	hasher_free(l->stream.hash);
+	cutter_free(l->text);
 	codec_state_free(l->codecs);
 	hasher_free(l->hash);
 	free(l->length);
@@ -335,56 +336,4 @@ lane_add_piece(void *arg, const struct digest *id, const void *text, size_t len,
     struct fault *why)
 {
 	return lane_add_structure(arg, id, KIND_PIECE, text, len, why);
-}
-
-/* A text of more than STRUCTURE_MAX bytes: cut, line by line. */
-static enum blk_status
-add_long(struct lane *l, enum kind kind, const char *text, size_t len,
-    struct digest *id, struct fault *why)
-{
-	const char *end = text + len;
-	struct cutter *cutter = NULL;
-	const void *head = NULL;
-	size_t head_len = 0;
-	enum blk_status st;
-
-	st = cutter_new(l->hash, lane_add_piece, l, &cutter, why);
-	while (st == BLK_OK && text < end) {
-		const char *lf = memchr(text, '\n', (size_t)(end - text));
-		size_t n = (size_t)((lf != NULL ? lf + 1 : end) - text);
-
-		st = cutter_line(cutter, text, n, n, why);
-		text += n;
-	}
-	if (st == BLK_OK)
-		st = cutter_end(cutter, &head, &head_len, why);
-	if (st == BLK_OK)
-		st = hasher_of(l->hash, head, head_len, id, why);
-	if (st == BLK_OK)
-		st = lane_add_structure(l, id, kind, head, head_len, why);
-	cutter_free(cutter);
-	return st;
-}
-
-enum blk_status
-lane_structure(struct lane *l, enum kind kind, const void *text, size_t len,
-    struct digest *id, struct fault *why)
-{
-	enum blk_status st;
-
-	if (kind != KIND_TREE && kind != KIND_SNAPSHOT)
-		return fault(
-		    why, BLK_INVALID, "a %s is not stored so", kind_name(kind));
-	st = lane_enter(l, why);
-	if (st != BLK_OK)
-		return st;
-	if (len > STRUCTURE_MAX) {
-		st = add_long(l, kind, text, len, id, why);
-	} else {
-		st = hasher_of(l->hash, text, len, id, why);
-		if (st == BLK_OK)
-			st = lane_add_structure(
-			    l, id, kind, len > 0 ? text : "", len, why);
-	}
-	return lane_leave(l, st, why);
 }

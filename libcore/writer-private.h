@@ -101,6 +101,7 @@ struct lane {
 	struct slice *pending; /* small objects: hashed, not looked up yet */
 	struct lookup *lookup;
 	struct stream stream;
+	struct cutter *text; /* NULL: none was begun */
 };
 
 /* Chunks of live segments whose tables were read: a cache. */

@@ -27,6 +27,7 @@
 #include "fault.h"
 #include "segment.h"
 #include "store.h"
+#include "text.h"
 
 #define WRITER_INLINE ((size_t)256 << 10) /* plain bytes a commit carries */
 
@@ -87,6 +88,17 @@ MUST_USE enum blk_status lane_end(
  */
 MUST_USE enum blk_status lane_structure(struct lane *l, enum kind kind,
     const void *text, size_t len, struct digest *id, struct fault *why);
+
+/*
+ * The same, of lines with their LF, as they come: begin, add any number, end.
+ * One at a time in a lane, beside its stream; the next begin, or
+ * lane_structure, forgets one that was not ended.
+ */
+MUST_USE enum blk_status lane_text_begin(struct lane *l, struct fault *why);
+MUST_USE enum blk_status lane_text_line(
+    struct lane *l, struct span line, struct fault *why);
+MUST_USE enum blk_status lane_text_end(
+    struct lane *l, enum kind kind, struct digest *id, struct fault *why);
 
 /*
  * Say that what is written refers to a structure (or object) that was there

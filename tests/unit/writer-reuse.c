@@ -373,6 +373,56 @@ a_long_tree_is_cut_and_a_change_costs_a_piece(void **state)
 	bench_close(&b);
 }
 
+static struct digest
+by_lines(struct bench *b, const struct buf *text)
+{
+	const char *at = text->len > 0 ? (const char *)text->data : "";
+	const char *end = at + text->len;
+	struct digest id;
+
+	OK(b, lane_text_begin(b->l, &b->why));
+	while (at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+
+		assert_non_null(lf);
+		OK(b,
+		    lane_text_line(
+		        b->l, span_of(at, (size_t)(lf + 1 - at)), &b->why));
+		at = lf + 1;
+	}
+	OK(b, lane_text_end(b->l, KIND_TREE, &id, &b->why));
+	return id;
+}
+
+static void
+a_tree_by_lines_is_the_same_as_in_one(void **state)
+{
+	static const int entries[] = { 0, 1, 100, 9000, 30000 };
+	struct bench b;
+	struct digest small, tree, id;
+
+	(void)state;
+	bench_open(&b, "mem:lines", NULL);
+	small = put(&b, "small", 5);
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		struct buf text = BUF_INIT(64 * MI);
+
+		for (int n = 0; n < entries[i]; n++)
+			add_entry(&b, &text, &small, n);
+		OK(&b, lane_text_begin(b.l, &b.why)); /* one to forget */
+		OK(&b, lane_text_line(b.l, span_str("line\n"), &b.why));
+		id = by_lines(&b, &text);
+		OK(&b,
+		    lane_structure(
+		        b.l, KIND_TREE, text.data, text.len, &tree, &b.why));
+		assert_true(digest_equal(&tree, &id));
+		buf_release(&text);
+	}
+	assert_int_equal(
+	    lane_text_end(b.l, KIND_TREE, &id, &b.why), BLK_INVALID);
+	bench_close(&b);
+}
+
 static void
 only_trees_and_snapshots_are_given_as_structures(void **state)
 {
@@ -404,6 +454,7 @@ main(void)
 		cmocka_unit_test(what_only_the_index_holds_is_stored),
 		cmocka_unit_test(a_tree_is_reused_while_it_is_counted),
 		cmocka_unit_test(a_long_tree_is_cut_and_a_change_costs_a_piece),
+		cmocka_unit_test(a_tree_by_lines_is_the_same_as_in_one),
 		cmocka_unit_test(
 		    only_trees_and_snapshots_are_given_as_structures),
 	};
