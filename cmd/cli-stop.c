@@ -1,13 +1,15 @@
 #include "cli.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #define TIDY_SECONDS 2
 
-/* A handler can reach nothing but file scope. */
-static volatile sig_atomic_t stop_signal;
+/* A handler can reach nothing but file scope.  Atomic, without a lock: all
+ * threads look at it. */
+static atomic_int stop_signal;
 
 /* Die of sig, whatever was to be done about it; fit for handlers. */
 static void
