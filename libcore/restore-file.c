@@ -45,18 +45,20 @@ new_file_open(struct hand *h, int dir, const struct tree_entry *e,
     struct new_file *f, struct mishap *m)
 {
 	int mode = h->o->verify ? O_RDWR : O_WRONLY;
-	mode_t access = meta_first_mode(h, e);
 
 	*f = (struct new_file){ .fd = -1, .dir = dir };
 	if (!__atomic_load_n(&h->no_tmpfile, __ATOMIC_RELAXED)) {
-		f->fd = openat(dir, ".", mode | O_TMPFILE | O_CLOEXEC, access);
+		/* Nobody else gets at what has no name: the mode can be right
+		 * from the start, which spares most files a change of it. */
+		f->fd = openat(dir, ".", mode | O_TMPFILE | O_CLOEXEC,
+		    (mode_t)(e->mode & 0777));
 		if (f->fd >= 0)
 			return true;
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 			return mishap(m, errno, "create");
 		__atomic_store_n(&h->no_tmpfile, true, __ATOMIC_RELAXED);
 	}
-	return open_named(h, mode, access, f, m);
+	return open_named(h, mode, meta_first_mode(h, e), f, m);
 }
 
 void
