@@ -301,8 +301,11 @@ absolute_paths(const struct backup_options *o, char **path, struct backup *b,
 static enum blk_status
 walk(struct backup *b, char **path, struct fault *why)
 {
-	const struct scan_visitor visitor = { on_enter, on_line, on_complete,
-		on_report, b };
+	const struct scan_visitor visitor = { .enter = on_enter,
+		.line = on_line,
+		.complete = on_complete,
+		.report = on_report,
+		.arg = b };
 	const struct scan_options so = {
 		.path = (const char *const *)path,
 		.paths = b->o->paths,

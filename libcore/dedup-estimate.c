@@ -42,9 +42,6 @@ struct estimating {
 	struct packing packing;
 	struct hasher *hash, *whole;
 	uint8_t *scratch;
-	/* Trees on their way; those that a walk leaves are freed with it. */
-	struct cutter **tree;
-	size_t trees, trees_cap;
 };
 
 /* --- files --- */
@@ -242,13 +239,8 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 {
 	struct estimating *x = arg;
 	struct cutter *tree = NULL;
-	enum blk_status st = array_grow((void **)&x->tree, x->trees,
-	    &x->trees_cap, sizeof(struct cutter *), why);
+	enum blk_status st = cutter_new(x->hash, tree_piece, x, &tree, why);
 
-	if (st == BLK_OK)
-		st = cutter_new(x->hash, tree_piece, x, &tree, why);
-	if (st == BLK_OK)
-		x->tree[x->trees++] = tree;
 	d->user = tree;
 	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
 		if (d->entry[i].type == TREE_FILE &&
@@ -281,15 +273,16 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 		st = tree_piece(x, id, head, len, why);
 	for (size_t i = 0; i < x->cuts; i++)
 		x->cut[i].e->dirs++;
-	/* What is in a directory is complete before it. */
-	for (size_t i = x->trees; i-- > 0;)
-		if (x->tree[i] == d->user) {
-			x->tree[i] = x->tree[--x->trees];
-			break;
-		}
 	cutter_free(d->user);
 	d->user = NULL;
 	return st;
+}
+
+static void
+on_forget(void *arg, struct scan_dir *d)
+{
+	(void)arg;
+	cutter_free(d->user);
 }
 
 static void
@@ -306,8 +299,12 @@ on_report(void *arg, enum scan_problem what, struct span path,
 static enum blk_status
 walk(struct estimating *x, char **path, struct fault *why)
 {
-	const struct scan_visitor v = { on_enter, on_line, on_complete,
-		on_report, x };
+	const struct scan_visitor v = { .enter = on_enter,
+		.line = on_line,
+		.complete = on_complete,
+		.forget = on_forget,
+		.report = on_report,
+		.arg = x };
 	const struct scan_options so = {
 		.path = (const char *const *)path,
 		.paths = x->o->paths,
@@ -320,11 +317,6 @@ walk(struct estimating *x, char **path, struct fault *why)
 	if (st == BLK_OK)
 		st = scan_run(s, why);
 	scan_close(s);
-	while (x->trees > 0)
-		cutter_free(x->tree[--x->trees]);
-	free(x->tree);
-	x->tree = NULL;
-	x->trees_cap = 0;
 	return st;
 }
 

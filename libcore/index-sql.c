@@ -356,6 +356,8 @@ index_put(struct index *x, enum index_statement which, enum index_table t,
 	va_list ap;
 	int rc, at;
 
+	if (made != NULL)
+		*made = m; /* also where it fails */
 	st = index_prepare(x, which, &s, why);
 	if (st != BLK_OK)
 		return st;

@@ -79,8 +79,13 @@ scan_report(struct scan_dir *d, const struct scan_entry *e,
 void
 scan_dir_free(struct scan_dir *d)
 {
+	const struct scan_visitor *v;
+
 	if (d == NULL)
 		return;
+	v = d->scan->visitor;
+	if (d->user != NULL && v->forget != NULL)
+		v->forget(v->arg, d);
 	for (size_t i = 0; i < d->entries; i++)
 		free(d->entry[i].meta);
 	scan_cache_dir_close(d->cached);

@@ -69,7 +69,8 @@ struct scan_item {
 
 struct scan {
 	struct scan_options options;
-	const struct scan_visitor *visitor;
+	struct scan_visitor own_visitor;
+	const struct scan_visitor *visitor; /* is that */
 	struct scan_seed *seeds; /* NULL: one directory is the root */
 	struct buf base;         /* of the root, without the first slash */
 	struct scan_entry root;

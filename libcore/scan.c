@@ -293,7 +293,8 @@ scan_open(const struct scan_options *o, struct scan **out, struct fault *why)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->report_lock, NULL);
 	s->options = *o;
-	s->visitor = o->visitor;
+	s->own_visitor = *o->visitor;
+	s->visitor = &s->own_visitor;
 	s->root_fd = -1;
 	s->root.name = "";
 	s->root.type = TREE_DIR;

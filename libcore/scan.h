@@ -122,6 +122,9 @@ struct scan_visitor {
 	/* That was the last line: set *id, unless d->unchanged. */
 	enum blk_status (*complete)(void *arg, struct scan_dir *d,
 	    struct digest *id, struct fault *why);
+	/* d goes, and d->user is not NULL: complete left it, or was not
+	 * called, as the walk failed.  NULL: nothing is to be freed. */
+	void (*forget)(void *arg, struct scan_dir *d);
 	/* By one thread at a time.  path is absolute. */
 	void (*report)(void *arg, enum scan_problem what, struct span path,
 	    const struct fault *why);
@@ -158,7 +161,7 @@ MUST_USE enum blk_status scan_absolute(
  *            BLK_INVALID for paths that scan_absolute did not make;
  *            BLK_FAILED.
  * Ownership: *out is the caller's, to scan_close.  What o points to must
- *            live as long, but for the paths.
+ *            live as long, but for the paths and the visitor.
  */
 MUST_USE enum blk_status scan_open(
     const struct scan_options *o, struct scan **out, struct fault *why);

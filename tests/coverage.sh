@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # coverage.sh SOURCE BUILD - what the tests of a --enable-coverage build did
-# not run of libcore.  Prints a table; lines not run, unless they say
-# /* uncovered: reason */, go to BUILD/uncovered, pages to BUILD/html.
+# not run of libcore.  Prints a table, and the lines not run by reason: that of
+# tests/uncovered, or of /* uncovered: reason */ beside it.  Lines go to
+# BUILD/uncovered, those without a reason first; pages to BUILD/html.
 set -euo pipefail
 src=$(cd "$1" && pwd)
 build=$2
@@ -12,17 +13,45 @@ lcov --quiet --rc lcov_branch_coverage=1 --extract "$build/all.info" \
 	"$src/libcore/*" --output-file "$build/libcore.info"
 genhtml --quiet --branch-coverage --output-directory "$build/html" "$build/libcore.info"
 
-awk -F'[:,]' -v src="$src/" '
-	/^SF:/ { file = substr($0, 4); next }
+# A line not run: FILE:NUMBER:TEXT.
+awk -F'[:,]' '
+	/^SF:/ { file = substr($0, 4) }
 	/^DA:/ && $3 == 0 { print file, $2 }
 ' "$build/libcore.info" |
 	while read -r file line; do
-		text=$(sed -n "${line}p" "$file")
-		case $text in
-		*'/* uncovered:'*) ;;
-		*) printf '%s:%s:%s\n' "${file#"$src/"}" "$line" "$text" ;;
-		esac
-	done >"$build/uncovered"
+		printf '%s:%s:%s\n' "${file#"$src/"}" "$line" "$(sed -n "${line}p" "$file")"
+	done >"$build/lines"
+
+# The reason, a tab, the line.
+awk '
+	NR == FNR {
+		if (/^[^#]/ && split($0, part, "\t") == 2) {
+			reason[++n] = part[1]
+			pattern[n] = part[2]
+		}
+		next
+	}
+	{
+		why = "none"
+		name = $0
+		sub(/:.*/, "", name)
+		sub(/.*\//, "", name)
+		what = $0
+		sub(/^[^:]*:[0-9]*:/, "", what)
+		what = name ":" what
+		for (i = n; i > 0; i--)
+			if (what ~ pattern[i])
+				why = reason[i]
+		if (match($0, /\/\* uncovered: [^*]*/))
+			why = substr($0, RSTART + 14, RLENGTH - 15)
+		print why "\t" $0
+	}
+' "$src/tests/uncovered" "$build/lines" >"$build/reasons"
+{
+	grep "^none	" "$build/reasons" || :
+	grep -v "^none	" "$build/reasons" | sort || :
+} >"$build/uncovered"
+rm "$build/lines" "$build/reasons"
 
 awk -F: -v src="$src/" '
 	/^SF:/ { file = substr($0, length("SF:" src) + 1) }
@@ -35,5 +64,6 @@ awk -F: -v src="$src/" '
 		if (!all) { print "no line of libcore was seen"; exit 1 }
 		printf "%6.1f %%  %5d of %5d  libcore\n", 100 * hit / all, hit, all
 	}' "$build/libcore.info"
-printf '%s lines without a test or a reason: %s\n' \
-	"$(wc -l <"$build/uncovered")" "$build/uncovered"
+printf '\nlines that are not run, by reason (each in %s):\n' "$build/uncovered"
+cut -f 1 "$build/uncovered" | sort | uniq -c | sort -rn
+! grep -q "^none	" "$build/uncovered"

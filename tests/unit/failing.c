@@ -51,6 +51,18 @@ descriptors(void)
 	return n;
 }
 
+/* Said of the first attempt only: what has leaked is found ever after. */
+static bool
+leaks(void)
+{
+	static bool leaked;
+
+	if (leaked || __lsan_do_recoverable_leak_check == NULL)
+		return false;
+	leaked = __lsan_do_recoverable_leak_check() != 0;
+	return leaked;
+}
+
 /* Run it; what is wrong with how it ended, or NULL. */
 static const char *
 attempt(const struct work *w, const struct failing_site *f, bool each_time)
@@ -76,8 +88,7 @@ attempt(const struct work *w, const struct failing_site *f, bool each_time)
 	else if (descriptors() != before)
 		snprintf(text, sizeof(text), "%d descriptors stay open (%s)",
 		    descriptors() - before, why.text);
-	else if (__lsan_do_recoverable_leak_check != NULL &&
-	    __lsan_do_recoverable_leak_check() != 0)
+	else if (leaks())
 		snprintf(text, sizeof(text), "memory leaks (%s)", why.text);
 	else if ((wrong = bench_wrong(&bench, w)) != NULL)
 		snprintf(text, sizeof(text), "%s (%s)", wrong, why.text);

@@ -133,8 +133,11 @@ several_threads_come_to_the_same_tree(void **state)
 	walk_init(&serial, paths, 1);
 	walk_all(&serial);
 	walk_init(&parallel, paths, 1);
-	parallel.visitor = (struct scan_visitor){ crew_enter, walk_line,
-		crew_complete, crew_report, &c };
+	parallel.visitor = (struct scan_visitor){ .enter = crew_enter,
+		.line = walk_line,
+		.complete = crew_complete,
+		.report = crew_report,
+		.arg = &c };
 	pthread_mutex_init(&c.lock, NULL);
 	assert_int_equal(scan_open(&parallel.options, &s, &why), BLK_OK);
 	for (size_t i = 0; i < COUNT(thread); i++)
@@ -232,8 +235,11 @@ a_link_of_what_others_read_stays_as_it_is_until_its_directory_ends(void **state)
 	walk_init(&serial, paths, 1);
 	walk_all(&serial);
 	walk_init(&w, paths, 1);
-	w.visitor = (struct scan_visitor){ patient_enter, patient_line,
-		patient_complete, patient_report, &p };
+	w.visitor = (struct scan_visitor){ .enter = patient_enter,
+		.line = patient_line,
+		.complete = patient_complete,
+		.report = patient_report,
+		.arg = &p };
 	assert_int_equal(scan_open(&w.options, &s, &why), BLK_OK);
 	assert_int_equal(scan_run(s, &why), BLK_OK);
 	assert_int_equal(p.linked, 1);

@@ -200,8 +200,11 @@ walk_init(struct walk *w, const char *const *path, size_t paths)
 
 	memset(w, 0, sizeof(*w));
 	assert_int_equal(hasher_new(&w->hasher, &why), BLK_OK);
-	w->visitor = (struct scan_visitor){ walk_enter, walk_line,
-		walk_complete, walk_report, w };
+	w->visitor = (struct scan_visitor){ .enter = walk_enter,
+		.line = walk_line,
+		.complete = walk_complete,
+		.report = walk_report,
+		.arg = w };
 	w->options.path = path;
 	w->options.paths = paths;
 	w->options.visitor = &w->visitor;
