@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bytes.h"
 #include "check.h"
 #include "cli.h"
 #include "log.h"
@@ -174,13 +175,9 @@ parse(struct cli *c)
 
 /* --- telling --- */
 
+/* Text is a line that is put together here; JSON has fields of its own. */
 static const struct output_field fields[] = {
-	{ .name = "what", .color = OUTPUT_RED },
-	{ .name = "where" },
-	{ .name = "id" },
-	{ .name = "version" },
-	{ .name = "path" },
-	{ .name = "message" },
+	{ .name = "line" },
 	{ .name = NULL },
 };
 
@@ -190,38 +187,41 @@ struct telling {
 	struct progress *progress;
 	uint64_t shown; /* bytes that the progress knows */
 	bool expected;
+	enum blk_status st; /* of what was told */
+	struct fault why;
 };
 
-static void
-tell_text(const struct telling *t, const struct check_finding *f)
+/* "segment: KEY: ID: NAME@1:PATH: message", without what is not known. */
+static enum blk_status
+tell_text(
+    const struct telling *t, const struct check_finding *f, struct fault *why)
 {
+	struct buf line = BUF_INIT(1 << 20);
 	char hex[DIGEST_HEX] = "";
+	enum blk_status st;
 
 	if (f->has_id)
 		digest_hex(&f->id, hex);
-	if (f->version != NULL)
-		printf("%s: %s%s%s needs %s\n", check_what_name(f->what),
-		    f->version, f->path != NULL ? ":" : "",
-		    f->path != NULL ? f->path : "", hex);
-	else
-		printf("%s: %s%s%s: %s\n", check_what_name(f->what), f->where,
-		    f->has_id ? ": " : "", hex, f->message);
-	(void)t;
+	st = buf_printf(&line, why, "%s: %s%s%s%s%s%s%s%s%s",
+	    check_what_name(f->what), f->where, f->where[0] != '\0' ? ": " : "",
+	    hex, f->has_id ? ": " : "", f->version != NULL ? f->version : "",
+	    f->path != NULL ? ":" : "", f->path != NULL ? f->path : "",
+	    f->version != NULL ? ": " : "", f->message);
+	if (st == BLK_OK) {
+		output_begin(t->out, "finding");
+		output_bytes(t->out, "line", (char *)line.data, line.len);
+		st = output_end(t->out, why);
+	}
+	buf_release(&line);
+	return st;
 }
 
-static void
-tell(void *arg, const struct check_finding *f)
+static enum blk_status
+tell_json(
+    const struct telling *t, const struct check_finding *f, struct fault *why)
 {
-	struct telling *t = arg;
-	struct fault why = FAULT_NONE;
 	char hex[DIGEST_HEX];
 
-	progress_hide();
-	if (!t->c->common.json) {
-		tell_text(t, f);
-		progress_show();
-		return;
-	}
 	output_begin(t->out, "finding");
 	output_string(t->out, "what", check_what_name(f->what));
 	output_string(t->out, "where", f->where);
@@ -234,8 +234,20 @@ tell(void *arg, const struct check_finding *f)
 	if (f->path != NULL)
 		output_bytes(t->out, "path", f->path, strlen(f->path));
 	output_string(t->out, "message", f->message);
-	if (output_end(t->out, &why) != BLK_OK)
-		t->expected = t->expected || true;
+	return output_end(t->out, why);
+}
+
+static void
+tell(void *arg, const struct check_finding *f)
+{
+	struct telling *t = arg;
+	enum blk_status st;
+
+	progress_hide();
+	st = t->c->common.json ? tell_json(t, f, &t->why)
+	                       : tell_text(t, f, &t->why);
+	if (t->st == BLK_OK)
+		t->st = st;
 	progress_show();
 }
 
@@ -452,7 +464,7 @@ main(int argc, char *argv[])
 	oo = cli_output(&c);
 	oo.type = "finding";
 	oo.field = fields;
-	oo.format = "%(what): %(where): %(message)";
+	oo.format = "%(line)";
 	st = output_open(&oo, &t.out, &why);
 	t.progress = cli_progress(&c);
 	r.check.finding = tell;
@@ -460,6 +472,10 @@ main(int argc, char *argv[])
 	r.check.arg = &t;
 	if (st == BLK_OK)
 		st = run(&t, &r, &o, &code, &why);
+	if (st == BLK_OK && t.st != BLK_OK) {
+		st = t.st;
+		why = t.why;
+	}
 	if (st == BLK_OK)
 		st = output_finish(t.out, &why);
 	output_free(t.out);

@@ -33,8 +33,27 @@ is_damaged(const struct check *c, const struct digest *id, enum class class)
 	return idmap_get(&c->damaged, id, (uint8_t) class) != NULL;
 }
 
+/* Where the object lies that is damaged; "" where that is not known. */
 static void
-say_path(struct sufferers *u, const struct digest *id)
+place_of(struct check *c, const struct digest *id, enum class class,
+    char where[SEGMENT_KEY_MAX])
+{
+	struct catalog *cat = store_catalog(c->s);
+	const struct catalog_copy *copy = NULL;
+	struct fault ignored = FAULT_NONE;
+	struct catalog_segment seg;
+	struct catalog_facts f;
+
+	where[0] = '\0';
+	if (cat->type->facts(cat, id, &f, &ignored) == BLK_OK)
+		copy = catalog_winner(&f, class);
+	if (copy != NULL &&
+	    cat->type->segment_get(cat, copy->seq, &seg, &ignored) == BLK_OK)
+		check_key(&seg, where);
+}
+
+static void
+say_path(struct sufferers *u, const struct digest *id, enum class class)
 {
 	struct check_finding f = { .what = CHECK_REFERENCE,
 		.message = "it needs what is damaged",
@@ -42,10 +61,13 @@ say_path(struct sufferers *u, const struct digest *id)
 		.id = *id,
 		.version = u->version,
 		.path = u->path.len > 0 ? (char *)u->path.data : NULL };
+	char where[SEGMENT_KEY_MAX];
 
 	u->hit = true;
 	if (u->said++ >= PATHS_MAX || u->c->o->finding == NULL)
 		return;
+	place_of(u->c, id, class, where);
+	snprintf(f.where, sizeof(f.where), "%s", where);
 	u->c->o->finding(u->c->o->arg, &f);
 }
 
@@ -121,7 +143,7 @@ walk_below(struct sufferers *u, const struct digest *id, enum class class,
 		    span_of(text.data, text.len), why);
 	buf_release(&text);
 	if (st == BLK_CORRUPT || st == BLK_ABSENT) {
-		say_path(u, id);
+		say_path(u, id, class);
 		return BLK_OK;
 	}
 	return st;
@@ -136,7 +158,7 @@ walk(struct sufferers *u, const struct digest *id, enum class class,
 	bool outer = u->hit;
 
 	if (is_damaged(u->c, id, class)) {
-		say_path(u, id);
+		say_path(u, id, class);
 		return BLK_OK;
 	}
 	if (class == CLASS_DATA || u->depth >= DEPTH_MAX ||

@@ -39,7 +39,8 @@ struct check_finding {
 	struct digest id;    /* object concerned */
 	const char *message; /* borrowed during the call */
 	/* Versions (and paths in them) that suffer: called once for each
-	 * with the same what, where and id. NULL: none, or not known. */
+	 * as CHECK_REFERENCE, with where and id of what is damaged.  NULL:
+	 * none. */
 	const char *version; /* "etc@3" */
 	const char *path;    /* inside it */
 };

@@ -314,6 +314,9 @@ scan_close(struct scan *s)
 {
 	if (s == NULL)
 		return;
+	/* Who failed outside of the walk left those that wait for it. */
+	s->failed = true;
+	scan_links_abandon(s);
 	if (s->seeds != NULL)
 		scan_seed_release(s->seeds);
 	free(s->seeds);

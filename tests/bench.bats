@@ -69,7 +69,8 @@ rows_have() { # BENCH FIRST COLUMN ROW...
 @test "backups are measured beside those of peers, and their limits are told" {
 	printf 'first 0.001\n' >limits
 	BENCH_LIMITS=limits BENCH_PEERS=tar run -0 bash "$SRC/tests/bench/peers.sh"
-	rows_have peers step seconds 'first, blk' 'restore, blk' 'forget, blk'
+	rows_have peers step seconds 'first, blk' 'restore, blk' \
+		'rebuild, blk' 'forget, blk'
 	rows_have peers step stored_MB 'touched, blk'
 	rows_have limits step cpu_times first
 	[[ $output != *'something else'* ]] || fail "$output"

@@ -49,6 +49,25 @@ PY
 	[[ $output == *numbers@1* || $output == *tree@1* ]] || fail "$output"
 }
 
+@test "a finding says what, where, which object, version and path, in JSON too" {
+	f=$(segment)
+	key=${f#"$BLK_STORE/"}
+	flip "$f" 3000
+	run -4 blk-check --read-data
+	[[ $output =~ (^|$'\n')"object: $key: "([0-9a-f]{64})": its frame is damaged" ]] ||
+		fail "$output"
+	id=${BASH_REMATCH[2]}
+	name=$(grep -m1 -o "reference: $key: $id: [a-z@0-9:/]*: it needs" <<<"$output") ||
+		fail "nobody suffers: $output"
+	blk-check --read-data -0 >null || :
+	tr '\0' '\n' <null | diff - <(echo "$output")
+	blk-check --read-data --json >json || :
+	jq -r 'select(.type == "finding") | [.what, .where, .id,
+		((.version // empty) + (if .path then ":" + .path else "" end)),
+		.message] | join(": ")' json | diff - <(echo "$output")
+	[[ $name == *tree@1:sub/file* || $name == *numbers@1* ]] || fail "$name"
+}
+
 @test "a segment that is gone is found without reading data" {
 	rm -f "$(segment)"
 	run -4 blk-check

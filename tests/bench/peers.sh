@@ -6,7 +6,7 @@
 # cache warm: the tree for the first time; again, unchanged; its next version
 # in the same place, in which every file was touched and few have changed;
 # again, unchanged; a restore of the last, compared with what it was made of;
-# a check of all data; all but the last forgotten and their space reclaimed.
+# a check of all data; blk's index made anew and checked; all but the last forgotten and their space reclaimed.
 #
 #   BENCH_DATA     the tree (without: one that is made for it)
 #   BENCH_NEXT     its next version (without: the same with other times)
@@ -20,7 +20,7 @@
 . "$(dirname "$0")/bench.bash"
 
 export repo=$work/repo out=$work/out src=$work/src
-steps='first same touched same2 restore verify forget'
+steps='first same touched same2 restore verify rebuild forget'
 
 # --- the programs: TOOL_STEP; TOOL_backup is given the name of the step ---
 
@@ -28,6 +28,7 @@ blk_init() { blk-init -s "$repo"; }
 blk_backup() { blk-backup create -s "$repo" -q -N src "$src"; }
 blk_restore() { blk-backup restore -s "$repo" src -q -t "$out"; }
 blk_verify() { blk-check -s "$repo" -q --read-data; }
+blk_rebuild() { blk-check -s "$repo" -q --rebuild-index; }
 blk_forget() {
 	blk-backup prune -s "$repo" -q --keep-last 1
 	blk-gc -s "$repo" -q
@@ -182,7 +183,7 @@ for tool in ${BENCH_PEERS-restic borg casync tar}; do
 	! installed "$tool" || tools+=("$tool")
 done
 for tool in "${tools[@]}"; do
-	for name in backup restore verify forget; do
+	for name in backup restore verify rebuild forget; do
 		[ "$(type -t "${tool}_$name")" != function ] || export -f "${tool}_$name"
 	done
 done
