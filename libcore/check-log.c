@@ -111,7 +111,7 @@ check_commit(
 	uint64_t newest;
 
 	log_key(number, key);
-	st = log_read(b, number, store_config(c->s)->store, &k, why);
+	st = check_read_log(c->s, number, &k, why);
 	if (st == BLK_OK)
 		st = follow_on(c, h, &k, why);
 	else
@@ -277,12 +277,14 @@ check_checkpoint(struct check *c, uint64_t number, struct fault *why)
 	st = checkpoint_head(store_backend(c->s), number, store, &hash, why);
 	if (st == BLK_OK) {
 		c->r->checkpoints++;
-		st = log_read(store_backend(c->s), number, store, &k, why);
+		st = check_read_log(c->s, number, &k, why);
 		if (st == BLK_OK && !digest_equal(&k.hash, &hash))
 			st = fault(why, BLK_CORRUPT,
 			    "it names another commit than stands there");
 	}
 	commit_release(&k);
+	if (fault_is_newer(st, why)) /* whoever applied it could read it */
+		st = BLK_CORRUPT;
 	if (st == BLK_ABSENT) { /* two newer ones may have come meanwhile */
 		st = checkpoint_newest(
 		    store_backend(c->s), &newest, &second, why);
@@ -442,8 +444,7 @@ check_file(struct check *c, const struct catalog_segment *seg,
 		st = backend_get(store_backend(c->s), where, 0, header,
 		    sizeof(header), &got, why);
 	if (st == BLK_OK)
-		st = segment_header(
-		    header, got, store_config(c->s)->store, NULL, why);
+		st = check_header(c, header, got, why);
 	return st;
 }
 
@@ -460,10 +461,11 @@ check_segment(struct check *c, const struct catalog_segment *seg,
 
 	check_key(seg, where);
 	c->r->segments++;
-	st = check_file(c, seg, where, why);
+	st = frames_table(store_frames(c->s), &place, &t, why);
 	if (st == BLK_OK)
-		st = frames_table(store_frames(c->s), &place, &t, why);
+		st = check_file(c, seg, where, why);
 	if (st != BLK_OK) {
+		frames_release(store_frames(c->s), t);
 		st = check_judge(c, st, CHECK_SEGMENT, where, why);
 		return st == BLK_OK ? check_note(c, &seg->id, STATE_TABLE, why)
 		                    : st;

@@ -41,6 +41,16 @@ MUST_USE enum blk_status check_note(struct check *c,
 /* The key of a segment's file. */
 void check_key(const struct catalog_segment *seg, char key[SEGMENT_KEY_MAX]);
 
+/* As segment_header, of a segment whose table was had from frames: it is of
+ * no newer format, so one that seems to be is BLK_CORRUPT. */
+MUST_USE enum blk_status check_header(
+    struct check *c, const void *bytes, size_t len, struct fault *why);
+
+/* As log_read, of a commit that was applied once: it is of no newer format
+ * either. */
+MUST_USE enum blk_status check_read_log(
+    struct store *s, uint64_t number, struct commit *k, struct fault *why);
+
 /* BLK_OK for statuses that are findings (CORRUPT, ABSENT, INVALID), which
  * are said; others are passed on. */
 MUST_USE enum blk_status check_judge(struct check *c, enum blk_status st,

@@ -332,8 +332,7 @@ expected_hash(struct repair *p, uint64_t number, const struct catalog_head *h,
 		*want = h->hash;
 		return BLK_OK;
 	}
-	st = log_read(store_backend(p->s), number + 1,
-	    store_config(p->s)->store, &k, why);
+	st = check_read_log(p->s, number + 1, &k, why);
 	if (st == BLK_OK) {
 		*known = true;
 		*want = k.previous;
@@ -383,8 +382,7 @@ repair_commit(struct repair *p, uint64_t number, const struct catalog_head *h,
 	enum blk_status st;
 	bool known = false, done = false;
 
-	st = log_read(
-	    store_backend(p->s), number, store_config(p->s)->store, &k, why);
+	st = check_read_log(p->s, number, &k, why);
 	commit_release(&k);
 	if (st == BLK_OK || st == BLK_FAILED)
 		return st;

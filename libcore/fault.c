@@ -55,6 +55,24 @@ fault_nomem(struct fault *why)
 }
 
 enum blk_status
+fault_newer(struct fault *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	why->sys = EPROTONOSUPPORT; /* no call on files or memory says so */
+	va_start(ap, fmt);
+	record(why, fmt, ap);
+	va_end(ap);
+	return BLK_FAILED;
+}
+
+bool
+fault_is_newer(enum blk_status st, const struct fault *why)
+{
+	return st == BLK_FAILED && why->sys == EPROTONOSUPPORT;
+}
+
+enum blk_status
 fault_in(struct fault *why, enum blk_status st, const char *fmt, ...)
 {
 	char inner[sizeof(why->text)];

@@ -8,6 +8,8 @@
 #ifndef FAULT_H
 #define FAULT_H
 
+#include <stdbool.h>
+
 /* One value per thing a caller can do about it; detail goes in the fault. */
 enum blk_status {
 	BLK_OK = 0,
@@ -39,6 +41,14 @@ enum blk_status fault_sys(struct fault *why, const char *fmt, ...) PRINTF(2, 3);
 
 /* Memory ran out.  Needs none itself. */
 enum blk_status fault_nomem(struct fault *why);
+
+/*
+ * BLK_FAILED, for what is sound as far as one can tell, but of a format that
+ * only a newer blk can read: no damage, and nothing to go on with.
+ */
+enum blk_status fault_newer(struct fault *why, const char *fmt, ...)
+    PRINTF(2, 3);
+bool fault_is_newer(enum blk_status st, const struct fault *why);
 
 /* Put "context: " in front of what is already recorded; return st. */
 enum blk_status fault_in(

@@ -41,7 +41,7 @@ void frames_limit(struct frames *f, size_t max);
  * The table of a segment.
  *
  * Returns:   BLK_OK; BLK_ABSENT when the file is gone; BLK_CORRUPT;
- *            BLK_INVALID (newer format); BLK_FAILED.
+ *            BLK_FAILED, also for a newer format.
  * Ownership: borrowed until frames_release.
  */
 MUST_USE enum blk_status frames_table(struct frames *f,

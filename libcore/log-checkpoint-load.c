@@ -143,16 +143,6 @@ ascend(struct loader *l, char *name, uint64_t number)
 	l->number = number;
 }
 
-/* A name as a version has it. */
-static bool
-is_name(const char *name)
-{
-	struct fault ignored = FAULT_NONE;
-
-	return version_name_is_id(span_str(name)) ||
-	    version_check_name(span_str(name), &ignored) == BLK_OK;
-}
-
 static enum blk_status
 load_version(struct loader *l, struct span *line, struct fault *why)
 {
@@ -161,7 +151,7 @@ load_version(struct loader *l, struct span *line, struct fault *why)
 	struct digest vid = next_id(l, line);
 	enum blk_status st;
 
-	if (name == NULL || !is_name(name) || number == 0)
+	if (name == NULL || !version_is_name(span_str(name)) || number == 0)
 		l->sound = false;
 	ascend(l, name, number);
 	st = array_grow(
@@ -178,7 +168,7 @@ load_name(struct loader *l, struct span *line, struct fault *why)
 	uint64_t number = next_number(l, line);
 	struct digest vid = next_id(l, line);
 
-	if (name == NULL || !is_name(name) ||
+	if (name == NULL || !version_is_name(span_str(name)) ||
 	    version_name_is_id(span_str(name)) || number == 0)
 		l->sound = false;
 	ascend(l, name, 0);
@@ -311,13 +301,16 @@ static enum blk_status
 load_sort(
     struct loader *l, enum sort sort, struct span *rest, struct fault *why)
 {
+	uint64_t version;
 	int64_t time;
 
 	switch (sort) {
 	case SORT_FIRST:
-		if (!span_is(next(l, rest), "1"))
-			return fault(why, BLK_INVALID,
-			    "a checkpoint that needs a newer blk");
+		version = next_number(l, rest);
+		if (l->sound && version > 1)
+			return fault_newer(
+			    why, "a checkpoint that needs a newer blk");
+		l->sound = l->sound && version == 1;
 		break;
 	case SORT_NUMBER:
 		l->head.number = next_number(l, rest);
@@ -368,7 +361,7 @@ load_line(void *arg, struct span line, struct fault *why)
 	word = next(l, &rest);
 	sort = sort_of(l, word);
 	if (sort == SORTS && l->sound)
-		return fault(why, BLK_INVALID,
+		return fault_newer(why,
 		    "unknown line %.*s: a newer blk wrote this",
 		    (int)(word.len < 40 ? word.len : 40), word.p);
 	st = l->sound ? load_sort(l, sort, &rest, why) : BLK_OK;

@@ -78,18 +78,23 @@ config_parse(struct span text, struct store_config *c, struct fault *why)
 	struct span v, all = text;
 
 	*c = (struct store_config){ .format = 0 };
-	if (!value_of(&text, "blk", &v) || !span_is(v, "config 1"))
+	if (!value_of(&text, "blk", &v))
+		return fault(why, BLK_CORRUPT, "not a blk config");
+	if (text_is_newer(v, "config"))
+		return fault_newer(why, "blk %.*s needs a newer blk",
+		    (int)(v.len < 40 ? v.len : 40), v.p);
+	if (!span_is(v, "config 1"))
 		return fault(why, BLK_CORRUPT, "not a blk config");
 	if (!value_of(&text, "format", &v) || !number_of(v, &c->format))
 		return fault(why, BLK_CORRUPT, "config: malformed format");
 	if (c->format != 1)
-		return fault(why, BLK_INVALID,
-		    "store format %u needs a newer blk", c->format);
+		return fault_newer(
+		    why, "store format %u needs a newer blk", c->format);
 	if (!value_of(&text, "incompat", &v) || !number_of(v, &c->incompat))
 		return fault(why, BLK_CORRUPT, "config: malformed incompat");
 	if (c->incompat != 0)
-		return fault(why, BLK_INVALID,
-		    "store features %#x need a newer blk", c->incompat);
+		return fault_newer(
+		    why, "store features %#x need a newer blk", c->incompat);
 	if (!value_of(&text, "compat", &v) || !number_of(v, &c->compat) ||
 	    !value_of(&text, "store", &v) ||
 	    !digest_parse_hex(v.p, v.len, c->store, sizeof(c->store)) ||
@@ -101,8 +106,8 @@ config_parse(struct span text, struct store_config *c, struct fault *why)
 		return fault(why, BLK_CORRUPT, "config: malformed behind %.20s",
 		    all.len >= 20 ? all.p : "its start");
 	if (c->chunker != 1)
-		return fault(why, BLK_INVALID,
-		    "chunking method %u needs a newer blk", c->chunker);
+		return fault_newer(
+		    why, "chunking method %u needs a newer blk", c->chunker);
 	if (!are_sizes(c))
 		return fault(why, BLK_CORRUPT, "impossible sizes of chunks");
 	return BLK_OK;

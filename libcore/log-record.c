@@ -280,7 +280,9 @@ parse_verb(struct span *rest, struct commit_verb *v, bool *no_memory)
 		return take_id(rest, &v->id) && take_number(rest, &v->number);
 	case VERB_VERSION:
 		return take_text(rest, false, &v->name, no_memory) &&
-		    take_number(rest, &v->number) && take_id(rest, &v->id);
+		    version_is_name(span_str(v->name)) &&
+		    take_number(rest, &v->number) && v->number > 0 &&
+		    take_id(rest, &v->id);
 	case VERB_DROP:
 		return take_id(rest, &v->id);
 	case VERB_CONDEMN:
@@ -351,7 +353,7 @@ parse_line(struct commit *c, struct span line, struct fault *why)
 		v.verb = VERB_KEPT;
 		rest = line;
 	} else if (!verb_of(word, &v.verb)) {
-		return fault(why, BLK_INVALID,
+		return fault_newer(why,
 		    "unknown verb %.*s: a newer blk wrote this",
 		    (int)(word.len < 40 ? word.len : 40), word.p);
 	}
@@ -398,10 +400,13 @@ parse_head(struct span *text, struct commit *c, bool *no_memory)
 enum blk_status
 commit_parse(struct span text, struct commit *c, struct fault *why)
 {
+	struct span line, first = text;
 	enum blk_status st = BLK_OK;
-	struct span line;
 	bool bad = false, no_memory = false;
 
+	if (text_line(&first, &line, &bad) && text_is_newer(line, "commit"))
+		return fault_newer(why, "%.*s needs a newer blk",
+		    (int)(line.len < 40 ? line.len : 40), line.p);
 	if (!parse_head(&text, c, &no_memory))
 		return no_memory
 		    ? fault_nomem(why)

@@ -95,9 +95,9 @@ MUST_USE enum blk_status commit_add_text(struct commit *c, enum verb verb,
 MUST_USE enum blk_status commit_format(
     const struct commit *c, struct buf *b, struct fault *why);
 /*
- * Parse a record.  BLK_CORRUPT for anything but its canonical spelling; an
- * unknown verb is BLK_INVALID ("needs a newer blk").  *c: release it also
- * on failure.
+ * Parse a record.  BLK_CORRUPT for anything but its canonical spelling; a
+ * newer version or an unknown verb is BLK_FAILED ("needs a newer blk").  *c:
+ * release it also on failure.
  */
 MUST_USE enum blk_status commit_parse(
     struct span text, struct commit *c, struct fault *why);
@@ -122,7 +122,7 @@ bool segment_key_id(const char *key, struct digest *id);
  * number as asked.
  *
  * store: NULL for commit 0 of a store that is not known yet.
- * Returns:   BLK_OK, BLK_ABSENT, BLK_CORRUPT, BLK_INVALID (newer), FAILED.
+ * Returns:   BLK_OK, BLK_ABSENT, BLK_CORRUPT, BLK_FAILED (newer, too).
  * Ownership: *c is the caller's to release, also on failure.
  */
 MUST_USE enum blk_status log_read(struct backend *b, uint64_t number,
@@ -258,7 +258,7 @@ MUST_USE enum blk_status checkpoint_head(struct backend *b, uint64_t number,
  *
  * *root, *roots: the live versions, for state_load; from malloc, the
  * caller's.  config, unless NULL, is filled.
- * Returns: BLK_OK, BLK_ABSENT, BLK_CORRUPT, BLK_INVALID (newer), FAILED.
+ * Returns: BLK_OK, BLK_ABSENT, BLK_CORRUPT, BLK_FAILED (newer, too).
  */
 MUST_USE enum blk_status checkpoint_load(struct backend *b, uint64_t number,
     const uint8_t store[16], struct catalog *c, struct digest **root,

@@ -47,7 +47,7 @@ struct reading_from {
  * segment is missing the store is synced and all is looked up again.
  *
  * Returns: BLK_OK; BLK_ABSENT: the root is no longer counted; BLK_CORRUPT;
- *          BLK_FAILED; BLK_INVALID (newer format).
+ *          BLK_FAILED (newer format, too).
  */
 MUST_USE enum blk_status reading_object(struct reading *r,
     const struct digest *id, enum class class, size_t max, struct buf *b,

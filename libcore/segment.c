@@ -60,13 +60,13 @@ segment_header(const void *bytes, size_t len, const uint8_t store[16],
 		return fault(why, BLK_CORRUPT, "not a segment");
 	version = get_le32(p + 8);
 	if (version > SEGMENT_VERSION)
-		return fault(why, BLK_INVALID,
+		return fault_newer(why,
 		    "segment version %" PRIu32 " needs a newer blk", version);
 	if (version == 0)
 		return fault(why, BLK_CORRUPT, "segment version 0");
 	incompat = get_le32(p + 12) & ~SEGMENT_INCOMPAT_KNOWN;
 	if (incompat != 0)
-		return fault(why, BLK_INVALID,
+		return fault_newer(why,
 		    "segment features %#" PRIx32 " need a newer blk", incompat);
 	if (!bytes_are_zero(p + 20, 4) || !bytes_are_zero(p + 72, 24))
 		return fault(why, BLK_CORRUPT, "header: reserved bytes in use");
@@ -131,8 +131,7 @@ parse_frame(struct cursor *c, uint32_t i, struct segment_table *t, uint64_t end,
 	if (plain > SEGMENT_FRAME_MAX)
 		return bad_frame(why, i, "too long");
 	if (codec_by_tag(codec) == NULL)
-		return fault(
-		    why, BLK_INVALID, "codec %u needs a newer blk", codec);
+		return fault_newer(why, "codec %u needs a newer blk", codec);
 	if (codec == CODEC_RAW ? stored != plain : stored == 0)
 		return bad_frame(why, i, "impossible length");
 	if (count == 0 || count > SEGMENT_OBJECTS_MAX - t->objects)

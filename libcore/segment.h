@@ -172,7 +172,7 @@ void segment_reset(struct segment_builder *b);
 
 /*
  * Check a header: magic, version, store (unless NULL), unknown incompat
- * bits, reserved bytes.  BLK_CORRUPT; BLK_INVALID for a newer format
+ * bits, reserved bytes.  BLK_CORRUPT; BLK_FAILED for a newer format
  * ("needs a newer blk").  *origin, unless NULL, is filled.
  */
 MUST_USE enum blk_status segment_header(const void *bytes, size_t len,
@@ -191,8 +191,8 @@ MUST_USE enum blk_status segment_trailer(const void *trailer, uint64_t size,
  * the frames must fill the file between header and table.  Memory taken is
  * proportional to len, whatever the counts in it say.
  *
- * Returns:   BLK_OK, BLK_CORRUPT, BLK_FAILED; BLK_INVALID for an unknown
- *            codec ("needs a newer blk").
+ * Returns:   BLK_OK, BLK_CORRUPT, BLK_FAILED, also for an unknown codec
+ *            ("needs a newer blk").
  * Ownership: *t is the caller's, to segment_table_release; empty on failure.
  */
 MUST_USE enum blk_status segment_table_parse(const void *bytes, size_t len,

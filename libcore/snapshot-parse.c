@@ -307,12 +307,13 @@ parse(struct snapshot *s, struct span text, struct buf *strings,
 	size_t at = 0;
 	enum blk_status st = BLK_OK;
 
-	if (!text_line(&text, &line, &broken) ||
-	    !span_starts(line, "snapshot "))
+	if (!text_line(&text, &line, &broken))
 		return bad(why, "no first line");
+	if (text_is_newer(line, "snapshot"))
+		return fault_newer(
+		    why, "a snapshot of another version: it needs a newer blk");
 	if (!span_is(line, "snapshot 1"))
-		return fault(why, BLK_INVALID,
-		    "a snapshot of another version: it needs a newer blk");
+		return bad(why, "no first line");
 	while (st == BLK_OK && text_line(&text, &line, &broken))
 		st = parse_line(s, line, &at, &taken, strings, why);
 	if (st != BLK_OK)

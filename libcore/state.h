@@ -75,8 +75,8 @@ struct state_source {
  * Returns: BLK_OK; BLK_ABSENT when a segment that the run leaves live cannot
  *          be read (look for newer commits or a checkpoint first);
  *          BLK_CORRUPT when a counted object is left without a copy and is
- *          not said lost, or a text is damaged; BLK_INVALID: needs a newer
- *          blk; BLK_FAILED.  After any but BLK_OK: roll back.
+ *          not said lost, or a text is damaged; BLK_FAILED, also where it
+ *          needs a newer blk.  After any but BLK_OK: roll back.
  */
 MUST_USE enum blk_status state_apply(struct catalog *c,
     const struct commit *run, size_t n, const struct state_source *src,

@@ -304,7 +304,8 @@ load_either(
 	bool newer;
 	enum blk_status st = load_checkpoint(s, newest, &e, why), found;
 
-	if (!is_gone(st, why))
+	/* one byte of its header is enough to look like a newer format */
+	if (!is_gone(st, why) && !fault_is_newer(st, why))
 		return st;
 	found = is_newer(s, &e, &newer, why);
 	if (found != BLK_OK || newer)

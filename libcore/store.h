@@ -57,8 +57,8 @@ struct store_options {
  * Open a store and bring its catalog to the head of the log.
  *
  * Returns: BLK_OK; BLK_ABSENT when there is none (the fault names it);
- *          BLK_INVALID: bad URL, or needs a newer blk; BLK_CORRUPT;
- *          BLK_BUSY; BLK_FAILED.
+ *          BLK_INVALID: bad URL; BLK_CORRUPT; BLK_BUSY; BLK_FAILED, also
+ *          where it needs a newer blk.
  */
 MUST_USE enum blk_status store_open(
     const struct store_options *o, struct store **out, struct fault *why);

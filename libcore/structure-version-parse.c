@@ -201,8 +201,13 @@ version_parse(struct span text, struct version *v, struct fault *why)
 	enum blk_status st;
 
 	*v = (struct version){ 0 };
-	if (!text_line(&l.rest, &l.line, &l.bad) ||
-	    !span_is(l.line, "version 1"))
+	if (!text_line(&l.rest, &l.line, &l.bad))
+		return bad_line("does not begin as one", why);
+	if (text_is_newer(l.line, "version"))
+		return fault_newer(why,
+		    "%.*s of a version record needs a newer blk",
+		    (int)(l.line.len < 40 ? l.line.len : 40), l.line.p);
+	if (!span_is(l.line, "version 1"))
 		return bad_line("does not begin as one", why);
 	st = parse_head(&l, v, why);
 	if (st == BLK_OK)

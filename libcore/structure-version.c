@@ -169,6 +169,12 @@ version_check_name(struct span name, struct fault *why)
 	return wrong == NULL ? BLK_OK : fault(why, BLK_INVALID, "%s", wrong);
 }
 
+bool
+version_is_name(struct span name)
+{
+	return version_name_is_id(name) || complaint(name) == NULL;
+}
+
 /* --- rules that writing and reading share --- */
 
 static const char *

@@ -212,5 +212,7 @@ MUST_USE enum blk_status version_check_name(
     struct span name, struct fault *why);
 /* 64 lower-case hex digits: the name of an object that was put unnamed. */
 bool version_name_is_id(struct span name);
+/* Either of both: a name as versions, commits and checkpoints have it. */
+bool version_is_name(struct span name);
 
 #endif

@@ -100,6 +100,16 @@ text_u64(struct span s, uint64_t *v)
 }
 
 bool
+text_is_newer(struct span line, const char *word)
+{
+	struct span field;
+	uint64_t version = 0;
+
+	return text_field(&line, &field) && span_is(field, word) &&
+	    text_u64(line, &version) && version > 1;
+}
+
+bool
 text_i64(struct span s, int64_t *v)
 {
 	uint64_t n = 0;

@@ -55,6 +55,10 @@ bool text_field(struct span *line, struct span *field);
 
 /* Canonical numbers only; false otherwise, the result untouched. */
 MUST_USE bool text_u64(struct span s, uint64_t *v);
+
+/* Is this first line "WORD N", with N above the one version that there is?
+ * Then a newer blk wrote what follows. */
+bool text_is_newer(struct span line, const char *word);
 MUST_USE bool text_i64(struct span s, int64_t *v); /* "-0" is refused */
 MUST_USE bool text_octal(struct span s, uint32_t *v);
 

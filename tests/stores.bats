@@ -148,3 +148,67 @@ life() {
 		healthy
 	done
 }
+
+# newer FILE OFFSET: the byte there says that a later version wrote this.
+newer() {
+	chmod u+w "$1"
+	printf '\002' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# Every command says so, exit 1, and no id or name is said to be missing.
+needs_newer() { # WHAT
+	local command
+
+	cp -a store before
+	for command in 'blk-get name' 'blk-get -e name' blk-ls 'blk-ls --log' \
+		blk-stat 'blk-put data-1' 'blk-put -N name data-2' \
+		'blk-rm --all-versions name' blk-gc blk-check \
+		'blk-check --repair' 'blk-check --rebuild-index' \
+		'blk-config set user.a b' 'blk-backup list'; do
+		run -1 --separate-stderr $command
+		[ -z "$output" ] || fail "$1: $command: $output"
+		[[ $stderr = *'a newer blk'* ]] || fail "$1: $command: $stderr"
+	done
+	run -1 --separate-stderr blk-get --batch <<<name
+	[ -z "$output" ] || fail "$1: batch: $output"
+	run -1 --separate-stderr blk-put --batch <<<'get name'
+	[ -z "$output" ] || fail "$1: batch: $output"
+	run -1 --separate-stderr blk-ls --json
+	[[ $stderr = *'"code":1,"kind":"failed"'* ]] ||
+		fail "$1: $stderr"
+	diff -r --no-dereference -x 'index-1.db*' store before
+	rm -rf before
+}
+
+@test "a store that needs a newer blk is refused, exit 1, and left alone" {
+	cp -a store old
+	for how in 'blk config' 'format' 'incompat'; do
+		chmod u+w store/config
+		sed -i "s/^$how .*/$how 2/" store/config
+		needs_newer "$how"
+		rm -rf store
+		cp -a old store
+	done
+	# a commit behind the head, and the head where nothing knows it
+	head=$(find store/log -type f | sort | tail -n 1)
+	next=$(printf '%s/%012d' "${head%/*}" $((10#${head##*/} + 1)))
+	cp "$head" "$next"
+	newer "$next" 8
+	needs_newer 'next commit'
+	rm -f "$next" store/index-1.db*
+	newer "$head" 12
+	needs_newer 'incompat bits of the head'
+}
+
+@test "damage that looks like a newer format is damage, and is repaired" {
+	put data-1 -N name
+	cp -a store sound
+	for file in $(cd store && find segments log -type f | sort); do
+		newer "store/$file" 9
+		run -4 --separate-stderr blk-check --read-data
+		all_there "$file"
+		run -0 --separate-stderr blk-check --repair --from sound
+		rm -rf store
+		cp -a sound store
+	done
+}

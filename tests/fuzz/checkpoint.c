@@ -165,7 +165,7 @@ load(struct bench *t, struct span text)
 		if (roots == 0 && !has_kept(text))
 			is_written(t, c, &found, text);
 	} else {
-		must(st == BLK_CORRUPT || st == BLK_INVALID);
+		must(st == BLK_CORRUPT || st == BLK_FAILED);
 		must(why.text[0] != '\0');
 		c->type->rollback(c);
 	}

@@ -89,6 +89,25 @@ context_stands_in_front_outermost_first(void **state)
 }
 
 static void
+what_needs_a_newer_blk_is_told_from_other_failures(void **state)
+{
+	struct fault why = FAULT_NONE;
+
+	(void)state;
+	assert_int_equal(fault_newer(&why, "codec %d", 9), BLK_FAILED);
+	assert_true(fault_is_newer(BLK_FAILED, &why));
+	fault_in(&why, BLK_FAILED, "segment ab");
+	assert_string_equal(why.text, "segment ab: codec 9");
+	assert_true(fault_is_newer(BLK_FAILED, &why));
+	assert_false(fault_is_newer(BLK_CORRUPT, &why));
+	fault(&why, BLK_FAILED, "outcome unknown");
+	assert_false(fault_is_newer(BLK_FAILED, &why));
+	errno = EIO;
+	fault_sys(&why, "read");
+	assert_false(fault_is_newer(BLK_FAILED, &why));
+}
+
+static void
 a_message_is_one_line_whatever_a_name_holds(void **state)
 {
 	struct fault why = FAULT_NONE;
@@ -141,6 +160,8 @@ main(void)
 		    a_system_fault_with_an_unknown_errno_still_has_a_message),
 		cmocka_unit_test(out_of_memory_is_a_failure_with_enomem),
 		cmocka_unit_test(context_stands_in_front_outermost_first),
+		cmocka_unit_test(
+		    what_needs_a_newer_blk_is_told_from_other_failures),
 		cmocka_unit_test(a_message_is_one_line_whatever_a_name_holds),
 		cmocka_unit_test(what_is_too_long_is_cut_and_stays_a_string),
 	};

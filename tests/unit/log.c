@@ -15,6 +15,7 @@
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define UPPER "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define STORE "01010101010101010101010101010101"
 
 static void
@@ -80,7 +81,11 @@ a_commit_in_another_spelling_is_refused(void **state)
 		"lost " A " thing\n", "lost " A "\n", "set user.x\n",
 		"set user.x a b\n", "set user.x %4a\n", "set user.x %61\n",
 		"set redirect file:/x\n", "redirect %\n", "redirect \n",
-		"stat \n", "stat a  b\n", "stat a \n",
+		"stat \n", "stat a  b\n", "stat a \n", "version % 1 " A "\n",
+		"version a:b 1 " A "\n", "version /a 1 " A "\n",
+		"version a%0A 1 " A "\n", "version a\xc2\x85 1 " A "\n",
+		"version a\xff 1 " A "\n", "version a 0 " A "\n",
+		"version " UPPER " 1 " A "\n",
 		"config format 1\n", /* behind commit 0 */
 		"\n", ("drop " A),   /* cut off */
 	};
@@ -91,7 +96,6 @@ a_commit_in_another_spelling_is_refused(void **state)
 		snprintf(text, sizeof(text), "%s%s", COMMIT, bad[i]);
 		commit_is(text, BLK_CORRUPT);
 	}
-	commit_is(COMMIT "rename a b\n", BLK_INVALID);
 	commit_is("commit 1\nnumber 7\ntime 1\n", BLK_CORRUPT);
 	commit_is("commit 1\nnumber 0\nprevious " A "\n", BLK_CORRUPT);
 }
@@ -128,7 +132,46 @@ sizes_that_no_chunker_can_have_are_refused(void **state)
 	config_is("1 4096 65536 65536", BLK_CORRUPT);
 	config_is("1 4096 12288 16777217", BLK_CORRUPT);
 	config_is("1 4294967295 4294967295 4294967295", BLK_CORRUPT);
-	config_is("2 4096 12288 65536", BLK_INVALID);
+	config_is("2 4096 12288 65536", BLK_FAILED);
+}
+
+static void
+what_a_newer_blk_wrote_is_told_from_damage(void **state)
+{
+	static const struct {
+		const char *text;
+		enum blk_status want;
+	} row[] = {
+		{ "blk config 2\n", BLK_FAILED },
+		{ "blk config 18446744073709551615\n", BLK_FAILED },
+		{ "blk config 1\nformat 2\n", BLK_FAILED },
+		{ "blk config 1\nformat 1\nincompat 4\n", BLK_FAILED },
+		{ "blk config 0\n", BLK_CORRUPT },
+		{ "blk config 02\n", BLK_CORRUPT },
+		{ "blk config two\n", BLK_CORRUPT },
+		{ "blk config 2", BLK_CORRUPT },
+		{ "bls config 2\n", BLK_CORRUPT },
+	};
+	struct store_config c;
+
+	(void)state;
+	commit_is(COMMIT "rename a b\n", BLK_FAILED);
+	commit_is("commit 2\n", BLK_FAILED);
+	commit_is("commit 2\nwhat ever\n", BLK_FAILED);
+	commit_is("commit 0\nnumber 7\n", BLK_CORRUPT);
+	commit_is("commit 2x\nnumber 7\n", BLK_CORRUPT);
+	commit_is("commit 2 2\nnumber 7\n", BLK_CORRUPT);
+	commit_is("commit 2", BLK_CORRUPT);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct fault reason = FAULT_NONE;
+		struct span text = span_str(row[i].text);
+		bool said;
+
+		if (config_parse(text, &c, &reason) != row[i].want)
+			fail_msg("%s: %s", row[i].text, reason.text);
+		said = strstr(reason.text, "newer blk") != NULL;
+		assert_true(said == (row[i].want == BLK_FAILED));
+	}
 }
 
 /* --- checkpoints --- */
@@ -330,8 +373,10 @@ a_checkpoint_in_another_spelling_or_order_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		checkpoint_is(bad[i], BLK_CORRUPT);
-	checkpoint_is(HEAD "future x\n", BLK_INVALID);
-	checkpoint_is("checkpoint 2\n", BLK_INVALID);
+	checkpoint_is(HEAD "future x\n", BLK_FAILED);
+	checkpoint_is("checkpoint 2\n", BLK_FAILED);
+	checkpoint_is("checkpoint 0\n", BLK_CORRUPT);
+	checkpoint_is("checkpoint two\n", BLK_CORRUPT);
 }
 
 /* --- parts --- */
@@ -438,6 +483,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_commit_that_is_read_is_written_the_same),
 		TEST(a_commit_in_another_spelling_is_refused),
+		TEST(what_a_newer_blk_wrote_is_told_from_damage),
 		TEST(sizes_that_no_chunker_can_have_are_refused),
 		TEST(a_checkpoint_says_what_the_manual_says),
 		TEST(a_checkpoint_in_another_spelling_or_order_is_refused),

@@ -252,6 +252,51 @@ what_was_dropped_is_absent(void **state)
 	}
 }
 
+/* --- what a newer blk made --- */
+
+static void
+a_segment_of_a_newer_format_is_refused(void **state)
+{
+	struct digest id = shop_add(&p, KIND_DATA, "abc", 3), segment;
+	const struct store_options o = { .url = "mem:reader" };
+	struct segment_table t = { .frame = NULL };
+	struct store *old;
+	uint8_t *newer;
+	const void *file;
+	size_t len;
+
+	(void)state;
+	OK(segment_seal(p.b, &segment, &file, &len, &t, &p.why));
+	newer = malloc(len);
+	assert_non_null(newer);
+	memcpy(newer, file, len);
+	newer[8] = 2;
+	OK(digest_of(newer, len, &segment, &p.why));
+	OK(store_publish(p.s, &segment, newer, len, &t, &p.why));
+	p.segment[p.segments++] = segment;
+	shop_name(&p, "n", CLASS_CONTENT, &id, 0);
+	shop_commit(&p);
+	assert_int_equal(store_open(&o, &old, &p.why), BLK_FAILED);
+	if (strstr(p.why.text, "segment version 2 needs a newer blk") == NULL)
+		fail_msg("%s", p.why.text);
+	segment_table_release(&t);
+	free(newer);
+}
+
+static void
+damage_that_looks_like_a_newer_format_hides_nothing(void **state)
+{
+	struct made m;
+
+	(void)state;
+	make(&m, 700, 2000);
+	shop_spoil(&p, &m.segment, 8);
+	shop_spoil(&p, &m.segment, 14);
+	assert_gives(&m.id, &m.bytes, 0, READER_ALL, 2);
+	assert_int_equal(damaged(), 0);
+	made_release(&m);
+}
+
 /* --- what a hostile store may hold --- */
 
 static void
@@ -408,6 +453,8 @@ main(void)
 		T(the_log_is_read_up_to_a_damaged_commit),
 		T(what_was_moved_is_found_again),
 		T(what_was_dropped_is_absent),
+		T(a_segment_of_a_newer_format_is_refused),
+		T(damage_that_looks_like_a_newer_format_hides_nothing),
 		T(a_list_of_another_object_is_noticed_at_the_end),
 		T(a_length_that_is_not_the_chunks_is_refused),
 		T(sums_that_do_not_fit_are_refused),

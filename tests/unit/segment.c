@@ -94,11 +94,11 @@ a_newer_format_is_told_from_damage(void **state)
 	h[16] = 0xff; /* compat */
 	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_OK);
 	h[12] = 1;
-	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_INVALID);
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_FAILED);
 	assert_non_null(strstr(why.text, "newer blk"));
 	h[12] = 0;
 	h[8] = 2;
-	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_INVALID);
+	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_FAILED);
 	h[8] = 0;
 	assert_int_equal(segment_header(h, 96, NULL, NULL, &why), BLK_CORRUPT);
 	h[8] = 1;
@@ -185,7 +185,7 @@ impossible_tables_are_refused(void **state)
 		CASE("\1\5\x80\x80\x80\x08\1\1" CHECK ID "\1\x80\x80\x80\x08",
 		    5, BLK_OK),
 		/* codec, kind, mixed */
-		CASE("\1\5\5\x63\1" CHECK ID "\1\5", 5, BLK_INVALID),
+		CASE("\1\5\5\x63\1" CHECK ID "\1\5", 5, BLK_FAILED),
 		CASE("\1\5\5\0\1" CHECK ID "\0\5", 5, BLK_CORRUPT),
 		CASE("\1\5\5\0\1" CHECK ID "\x8\5", 5, BLK_CORRUPT),
 		CASE("\1\5\5\1\2" CHECK ID "\1\4" ID "\2\1", 5, BLK_CORRUPT),

@@ -142,7 +142,7 @@ other_texts_are_refused(void **state)
 			fail_msg("not refused: %s", texts[i]);
 	assert_int_equal(
 	    snapshot_parse(span_str("snapshot 2\nnew\n"), &s, &why),
-	    BLK_INVALID);
+	    BLK_FAILED);
 	assert_non_null(strstr(why.text, "newer"));
 }
 

@@ -182,7 +182,8 @@ no_other_text_is_a_version(void **state)
 		"\n",
 		"version 1",
 		"version 1\n",
-		"version 2\nname n\nnumber 1\n" CONTENT,
+		"version 0\nname n\nnumber 1\n" CONTENT,
+		"version 2",
 		" " HEAD CONTENT,
 		HEAD,
 		HEAD CONTENT "\n",
@@ -255,6 +256,20 @@ no_other_text_is_a_version(void **state)
 	for (size_t i = 0; i < strlen(good[1]); i++)
 		if (i == 0 || good[1][i - 1] != '\n')
 			assert_parses(good[1], i, false);
+}
+
+static void
+a_version_of_a_newer_format_is_told_from_damage(void **state)
+{
+	struct fault why = FAULT_NONE;
+	struct version v;
+
+	(void)state;
+	assert_int_equal(
+	    version_parse(span_str("version 2\nnew\n"), &v, &why), BLK_FAILED);
+	assert_non_null(strstr(why.text,
+	    "version 2 of a version record "
+	    "needs a newer blk"));
 }
 
 static void
@@ -373,6 +388,8 @@ main(void)
 		cmocka_unit_test(fields_are_what_the_text_says),
 		cmocka_unit_test(lines_of_the_future_are_passed_over),
 		cmocka_unit_test(no_other_text_is_a_version),
+		cmocka_unit_test(
+		    a_version_of_a_newer_format_is_told_from_damage),
 		cmocka_unit_test(what_breaks_a_rule_is_not_written),
 		cmocka_unit_test(names_keep_the_rules),
 		cmocka_unit_test(an_id_is_the_name_of_what_has_none),
