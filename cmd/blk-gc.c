@@ -75,9 +75,9 @@ percent(const struct cli *c, const char *arg)
 	if (len > 0 && len < sizeof(digits) && arg[len - 1] == '%') {
 		memcpy(digits, arg, len - 1);
 		digits[len - 1] = '\0';
-		return (int)cli_number(c, "--max-unused", digits, 0, 100);
+		return (int)cli_number(c, "max-unused", digits, 0, 100);
 	}
-	return (int)cli_number(c, "--max-unused", arg, 0, 100);
+	return (int)cli_number(c, "max-unused", arg, 0, 100);
 }
 
 static struct collect_options
@@ -91,7 +91,7 @@ parse(struct cli *c)
 		if (id == OPT_MAX_UNUSED)
 			o.max_unused = percent(c, arg);
 		else if (id == OPT_MAX_REPACK_SIZE)
-			o.max_repack = cli_size(c, "--max-repack-size", arg);
+			o.max_repack = cli_size(c, "max-repack-size", arg);
 		else if (id == OPT_MAX_TIME)
 			o.max_time_ms = duration_ms(c, "--max-time", arg);
 		else if (id == OPT_FORCE_CLOCK)

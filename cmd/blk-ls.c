@@ -227,11 +227,11 @@ take_filter(const struct cli *c, struct ls_request *r, int id, const char *arg)
 		r->filter |= LS_BY_TIME;
 		return true;
 	case OPT_MIN_INDEX:
-		r->min_index = cli_number(c, "--min-index", arg, 0, INT64_MAX);
+		r->min_index = cli_number(c, "min-index", arg, 0, INT64_MAX);
 		r->filter |= LS_BY_INDEX;
 		return true;
 	case OPT_MAX_INDEX:
-		r->max_index = cli_number(c, "--max-index", arg, 0, INT64_MAX);
+		r->max_index = cli_number(c, "max-index", arg, 0, INT64_MAX);
 		r->filter |= LS_BY_INDEX;
 		return true;
 	case OPT_ATTR:
@@ -263,10 +263,10 @@ take_form(const struct cli *c, struct ls_request *r, int id, const char *arg)
 		r->sort = sort_of(c, arg);
 		break;
 	case OPT_LIMIT:
-		r->limit = cli_number(c, "--limit", arg, 0, INT64_MAX);
+		r->limit = cli_number(c, "limit", arg, 0, INT64_MAX);
 		break;
 	case OPT_OFFSET:
-		r->offset = cli_number(c, "--offset", arg, 0, INT64_MAX);
+		r->offset = cli_number(c, "offset", arg, 0, INT64_MAX);
 		break;
 	case OPT_COUNT:
 		r->count = true;

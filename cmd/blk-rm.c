@@ -99,7 +99,7 @@ take(struct cli *c, struct request *r, int id, const char *arg)
 		break;
 	case OPT_KEEP_LAST:
 		choose(c, &r->rm, RM_KEEP_LAST);
-		r->rm.keep = cli_number(c, "--keep-last", arg, 1, UINT64_MAX);
+		r->rm.keep = cli_number(c, "keep-last", arg, 1, UINT64_MAX);
 		break;
 	case OPT_KEEP_WITHIN:
 		take_span(c, &r->rm, RM_KEEP_WITHIN, "--keep-within", arg);

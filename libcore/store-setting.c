@@ -62,9 +62,12 @@ number_of(
 	enum blk_status st;
 
 	if (s->kind == A_DURATION)
-		return seconds_of(value, n, why);
-	st = when_size(value, n, why);
-	if (st == BLK_OK && (*n < s->min || *n > s->max))
+		st = seconds_of(value, n, why);
+	else
+		st = when_size(value, n, why);
+	if (st != BLK_OK)
+		return fault_in(why, st, "%s", s->key);
+	if (s->kind != A_DURATION && (*n < s->min || *n > s->max))
 		st =
 		    fault(why, BLK_INVALID, "%s: %s is not between %ju and %ju",
 		        s->key, value, (uintmax_t)s->min, (uintmax_t)s->max);

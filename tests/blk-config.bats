@@ -92,8 +92,8 @@ segment-size=16M' ]
 
 @test "values that a key does not take are usage errors" {
 	while read -r key value; do
-		run -2 --separate-stderr blk-config set "$key" "$value"
-		[[ $stderr == 'blk-config: '* ]] || fail "$key $value: $stderr"
+		run -2 --separate-stderr blk-config set -- "$key" "$value"
+		[[ $stderr == "blk-config: $key"* ]] || fail "$key $value: $stderr"
 	done <<-'END'
 		compression rot13
 		compression zstd:100

@@ -377,6 +377,7 @@ put() { # NAME CONTENT [OPTION...]
 	run -2 blk-ls --attr =x
 	run -2 blk-ls --limit -1
 	run -2 blk-ls --limit x
+	[[ $output == "blk-ls: --limit: 'x' is not a number"* ]] || fail "$output"
 	run -2 blk-ls --nonsense
 	run -2 blk-ls --min-index
 }

@@ -204,6 +204,8 @@ left() { # NAME: the numbers of its versions
 	run -2 blk-rm --all-versions n@1
 	run -2 blk-rm --all-versions "$(blk-ls --format '%(id)' n@1)"
 	run -2 blk-rm --nonsense n@1
+	run -2 blk-rm --keep-last x n
+	[[ $output == "blk-rm: --keep-last: 'x' is not a number"* ]] || fail "$output"
 	[ "$(left n)" = "1 2 " ]
 	run -6 blk-rm --all-versions nope
 	run -6 blk-rm -s "$PWD/none" n@1
