@@ -227,7 +227,7 @@ as_user() {
 }
 
 @test "no snapshot of the future satisfies status" {
-	need faketime
+	need plain faketime
 	mkdir src other
 	echo x >src/x
 	faketime '+400 days' blk-backup create -q src
