@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ARRAY_FIRST 16 /* items that an array begins with */
-#define BUF_FIRST 64   /* bytes that a buffer begins with */
+#define BUF_FIRST 256  /* bytes that a buffer begins with */
 
 const uint8_t *
 cursor_take(struct cursor *c, size_t len)
@@ -159,18 +159,25 @@ buf_add_varint(struct buf *b, uint64_t v, struct fault *why)
 enum blk_status
 buf_printf(struct buf *b, struct fault *why, const char *fmt, ...)
 {
+	size_t room = b->cap - b->len;
 	enum blk_status st;
 	va_list ap;
 	int len;
 
+	/* Mostly there is room already, and this is all. */
 	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(
+	    room > 0 ? (char *)b->data + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (len < 0)
 		return fault_sys(why, "format text");
 	st = buf_reserve(b, (size_t)len, why);
 	if (st != BLK_OK)
 		return st;
+	if ((size_t)len < room) {
+		b->len += (size_t)len;
+		return BLK_OK;
+	}
 	va_start(ap, fmt);
 	vsnprintf((char *)b->data + b->len, (size_t)len + 1, fmt, ap);
 	va_end(ap);

@@ -80,90 +80,100 @@ commit_add_text(struct commit *c, enum verb verb, const char *name,
 
 /* --- writing --- */
 
-static enum blk_status
-add_escaped(struct buf *b, const char *s, char after, struct fault *why)
+/* WORD and an escaped text. */
+static void
+say_text(struct text_out *o, const char *word, const char *text)
 {
-	enum blk_status st = text_escape(b, span_str(s), false, why);
-
-	return st == BLK_OK ? buf_add(b, &after, 1, why) : st;
+	text_say(o, word);
+	text_say_escaped(o, text);
 }
 
-static enum blk_status
-format_verb(const struct commit_verb *v, struct buf *b, struct fault *why)
+/* WORD and an id. */
+static void
+say_id(struct text_out *o, const char *word, const struct digest *id)
 {
-	char hex[DIGEST_HEX];
-	enum blk_status st;
+	text_say(o, word);
+	text_say_id(o, id);
+}
 
-	digest_hex(&v->id, hex);
+static void
+say_verb(struct text_out *o, const struct commit_verb *v)
+{
 	switch (v->verb) {
 	case VERB_SEGMENT:
-		return buf_printf(
-		    b, why, "segment %s %ju\n", hex, (uintmax_t)v->number);
+		say_id(o, "segment ", &v->id);
+		text_say(o, " ");
+		text_say_u64(o, v->number);
+		break;
 	case VERB_VERSION:
-		st = buf_printf(b, why, "version ");
-		if (st == BLK_OK)
-			st = add_escaped(b, v->name, ' ', why);
-		if (st != BLK_OK)
-			return st;
-		return buf_printf(
-		    b, why, "%ju %s\n", (uintmax_t)v->number, hex);
+		say_text(o, "version ", v->name);
+		text_say(o, " ");
+		text_say_u64(o, v->number);
+		say_id(o, " ", &v->id);
+		break;
 	case VERB_DROP:
-		return buf_printf(b, why, "drop %s\n", hex);
+		say_id(o, "drop ", &v->id);
+		break;
 	case VERB_CONDEMN:
-		if (v->reason == REASON_COLLECTED)
-			return buf_printf(b, why, "condemn %s\n", hex);
-		return buf_printf(
-		    b, why, "condemn %s %s\n", hex, reason_name(v->reason));
+		say_id(o, "condemn ", &v->id);
+		if (v->reason != REASON_COLLECTED) {
+			text_say(o, " ");
+			text_say(o, reason_name(v->reason));
+		}
+		break;
 	case VERB_LOST:
-		return buf_printf(
-		    b, why, "lost %s %s\n", hex, class_name(v->class));
+		say_id(o, "lost ", &v->id);
+		text_say(o, " ");
+		text_say(o, class_name(v->class));
+		break;
 	case VERB_SET:
-		st = buf_printf(b, why, "set ");
-		if (st == BLK_OK)
-			st = add_escaped(b, v->name, ' ', why);
-		return st == BLK_OK ? add_escaped(b, v->value, '\n', why) : st;
+		say_text(o, "set ", v->name);
+		say_text(o, " ", v->value);
+		break;
 	case VERB_REDIRECT:
-		st = buf_printf(b, why, "redirect ");
-		if (st != BLK_OK || v->value[0] != '\0')
-			return st != BLK_OK
-			    ? st
-			    : add_escaped(b, v->value, '\n', why);
-		return buf_printf(b, why, "none\n");
+		if (v->value[0] == '\0')
+			text_say(o, "redirect none");
+		else
+			say_text(o, "redirect ", v->value);
+		break;
 	case VERB_STAT:
-		return buf_printf(b, why, "stat %s\n", v->value);
+		text_say(o, "stat ");
+		text_say(o, v->value);
+		break;
 	case VERB_CONFIG:
-		return buf_printf(b, why, "config %s\n", v->value);
+		text_say(o, "config ");
+		text_say(o, v->value);
+		break;
 	case VERB_KEPT:
-		return buf_printf(b, why, "%s\n", v->value);
+		text_say(o, v->value);
+		break;
 	}
-	return fault(why, BLK_INVALID, "no such verb");
+	text_say(o, "\n");
 }
 
 enum blk_status
 commit_format(const struct commit *c, struct buf *b, struct fault *why)
 {
+	struct text_out o = text_out(b, why);
 	char hex[DIGEST_HEX];
-	enum blk_status st;
 
-	st = buf_printf(b, why, "commit 1\nnumber %ju\n", (uintmax_t)c->number);
-	digest_hex(&c->previous, hex);
-	if (st == BLK_OK && c->number > 0)
-		st = buf_printf(b, why, "previous %s\n", hex);
-	if (st == BLK_OK)
-		st = buf_printf(b, why, "time %jd\nhost ", (intmax_t)c->time);
-	if (st == BLK_OK)
-		st = add_escaped(b, c->host, '\n', why);
-	if (st == BLK_OK)
-		st = buf_printf(b, why, "program ");
-	if (st == BLK_OK)
-		st = add_escaped(b, c->program, '\n', why);
+	text_say(&o, "commit 1\nnumber ");
+	text_say_u64(&o, c->number);
+	if (c->number > 0)
+		say_id(&o, "\nprevious ", &c->previous);
+	text_say(&o, "\ntime ");
+	text_say_i64(&o, c->time);
+	say_text(&o, "\nhost ", c->host);
+	say_text(&o, "\nprogram ", c->program);
 	digest_hex_of(c->session, sizeof(c->session), hex);
-	if (st == BLK_OK)
-		st = buf_printf(
-		    b, why, "session %s %ju\n", hex, (uintmax_t)c->transaction);
-	for (size_t i = 0; st == BLK_OK && i < c->verbs; i++)
-		st = format_verb(&c->verb[i], b, why);
-	return st;
+	text_say(&o, "\nsession ");
+	text_say(&o, hex);
+	text_say(&o, " ");
+	text_say_u64(&o, c->transaction);
+	text_say(&o, "\n");
+	for (size_t i = 0; o.st == BLK_OK && i < c->verbs; i++)
+		say_verb(&o, &c->verb[i]);
+	return o.st;
 }
 
 /* --- reading --- */

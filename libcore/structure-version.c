@@ -1,6 +1,5 @@
 #include "structure.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,15 +103,13 @@ version_sort(struct version *v)
 /* --- names --- */
 
 static bool
-is_hex(struct span name, bool upper)
+is_hex(struct span name)
 {
-	const char *digits =
-	    upper ? "0123456789abcdefABCDEF" : "0123456789abcdef";
-
 	if (name.len != 2 * DIGEST_LEN)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
-		if (name.p[i] == '\0' || strchr(digits, name.p[i]) == NULL)
+		if (name.p[i] == '\0' ||
+		    strchr("0123456789abcdefABCDEF", name.p[i]) == NULL)
 			return false;
 	return true;
 }
@@ -120,7 +117,9 @@ is_hex(struct span name, bool upper)
 bool
 version_name_is_id(struct span name)
 {
-	return is_hex(name, false);
+	struct digest id;
+
+	return digest_parse(name.p, name.len, &id);
 }
 
 /* U+0000 to U+001F and U+007F to U+009F. */
@@ -156,7 +155,7 @@ complaint(struct span name)
 	if (name.p[0] == '/' || name.p[name.len - 1] == '/' ||
 	    memmem(name.p, name.len, "//", 2) != NULL)
 		return "a name has '/' only between other characters";
-	if (is_hex(name, true))
+	if (is_hex(name))
 		return "64 hexadecimal digits are an id, not a name";
 	return NULL;
 }
@@ -247,42 +246,49 @@ end_line(struct buf *b, size_t from, struct fault *why)
 static enum blk_status
 put_content(const struct version *v, struct buf *b, struct fault *why)
 {
-	char hex[DIGEST_HEX];
-	enum blk_status st = BLK_OK;
+	struct text_out o = text_out(b, why);
+	size_t from;
 
 	if (v->has_previous) {
-		digest_hex(&v->previous, hex);
-		st = buf_printf(b, why, "previous %s\n", hex);
+		text_say(&o, "previous ");
+		text_say_id(&o, &v->previous);
+		text_say(&o, "\n");
 	}
-	if (st != BLK_OK)
-		return st;
-	digest_hex(&v->id, hex);
-	st = buf_printf(b, why, "content %s %s %" PRIu64 "\ntime %" PRId64 "\n",
-	    class_name(v->class), hex, v->size, v->time);
-	if (st == BLK_OK && v->type[0] != '\0') {
-		size_t from = b->len;
-
-		st = put_pair(b, "type ", NULL, v->type, why);
-		if (st == BLK_OK)
-			st = end_line(b, from, why);
+	text_say(&o, "content ");
+	text_say(&o, class_name(v->class));
+	text_say(&o, " ");
+	text_say_id(&o, &v->id);
+	text_say(&o, " ");
+	text_say_u64(&o, v->size);
+	text_say(&o, "\ntime ");
+	text_say_i64(&o, v->time);
+	text_say(&o, "\n");
+	from = b->len;
+	if (o.st == BLK_OK && v->type[0] != '\0')
+		o.st = put_pair(b, "type ", NULL, v->type, why);
+	if (o.st == BLK_OK && v->type[0] != '\0')
+		o.st = end_line(b, from, why);
+	if (v->expires != 0) {
+		text_say(&o, "expires ");
+		text_say_i64(&o, v->expires);
+		text_say(&o, "\n");
 	}
-	if (st == BLK_OK && v->expires != 0)
-		st = buf_printf(b, why, "expires %" PRId64 "\n", v->expires);
-	return st;
+	return o.st;
 }
 
 static enum blk_status
 put_link(const struct version_link *l, struct buf *b, struct fault *why)
 {
-	char hex[DIGEST_HEX];
-	enum blk_status st = buf_add(b, "link:", 5, why);
+	struct text_out o = text_out(b, why);
 
-	digest_hex(&l->id, hex);
-	if (st == BLK_OK)
-		st = text_escape(b, span_str(l->rel), true, why);
-	if (st == BLK_OK)
-		st = buf_printf(b, why, "=%s:%s", class_name(l->class), hex);
-	return st;
+	text_say(&o, "link:");
+	if (o.st == BLK_OK)
+		o.st = text_escape(b, span_str(l->rel), true, why);
+	text_say(&o, "=");
+	text_say(&o, class_name(l->class));
+	text_say(&o, ":");
+	text_say_id(&o, &l->id);
+	return o.st;
 }
 
 static enum blk_status
@@ -311,13 +317,18 @@ put_items(const struct version *v, struct buf *b, struct fault *why)
 enum blk_status
 version_format(const struct version *v, struct buf *b, struct fault *why)
 {
+	struct text_out o = text_out(b, why);
 	size_t start = b->len;
 	enum blk_status st = version_check(v, why);
 
-	if (st == BLK_OK)
-		st = put_pair(b, "version 1\nname ", NULL, v->name, why);
-	if (st == BLK_OK)
-		st = buf_printf(b, why, "\nnumber %" PRIu64 "\n", v->number);
+	if (st == BLK_OK) {
+		text_say(&o, "version 1\nname ");
+		text_say_escaped(&o, v->name);
+		text_say(&o, "\nnumber ");
+		text_say_u64(&o, v->number);
+		text_say(&o, "\n");
+		st = o.st;
+	}
 	if (st == BLK_OK)
 		st = put_content(v, b, why);
 	if (st == BLK_OK)

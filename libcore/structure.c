@@ -55,21 +55,30 @@ enum blk_status
 structure_add_data(
     struct buf *b, const struct digest *id, uint64_t length, struct fault *why)
 {
-	char hex[DIGEST_HEX];
+	struct text_out o = text_out(b, why);
 
-	digest_hex(id, hex);
-	return buf_printf(b, why, "d %s %" PRIu64 "\n", hex, length);
+	text_say(&o, "d ");
+	text_say_id(&o, id);
+	text_say(&o, " ");
+	text_say_u64(&o, length);
+	text_say(&o, "\n");
+	return o.st;
 }
 
 enum blk_status
 structure_add_piece(struct buf *b, const struct digest *id, uint64_t lines,
     uint64_t bytes, struct fault *why)
 {
-	char hex[DIGEST_HEX];
+	struct text_out o = text_out(b, why);
 
-	digest_hex(id, hex);
-	return buf_printf(
-	    b, why, "p %s %" PRIu64 " %" PRIu64 "\n", hex, lines, bytes);
+	text_say(&o, "p ");
+	text_say_id(&o, id);
+	text_say(&o, " ");
+	text_say_u64(&o, lines);
+	text_say(&o, " ");
+	text_say_u64(&o, bytes);
+	text_say(&o, "\n");
+	return o.st;
 }
 
 bool

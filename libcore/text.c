@@ -2,32 +2,6 @@
 
 #include <string.h>
 
-struct span
-span_str(const char *s)
-{
-	return span_of(s, strlen(s));
-}
-
-bool
-span_is(struct span s, const char *word)
-{
-	return span_equal(s, span_str(word));
-}
-
-bool
-span_equal(struct span a, struct span b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
-}
-
-bool
-span_starts(struct span s, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return s.len >= len && (len == 0 || memcmp(s.p, prefix, len) == 0);
-}
-
 /* s without its first n bytes. */
 static struct span
 span_skip(struct span s, size_t n)
@@ -144,6 +118,17 @@ is_escaped(unsigned char byte, bool key)
 	    (key && byte == '=');
 }
 
+/* How many bytes at the front are written as they are. */
+static size_t
+plain_length(struct span s, bool key)
+{
+	size_t n = 0;
+
+	while (n < s.len && !is_escaped((unsigned char)s.p[n], key))
+		n++;
+	return n;
+}
+
 enum blk_status
 text_escape(struct buf *b, struct span s, bool key, struct fault *why)
 {
@@ -154,6 +139,8 @@ text_escape(struct buf *b, struct span s, bool key, struct fault *why)
 
 	if (s.len == 0)
 		return buf_add_u8(b, '%', why);
+	if (plain_length(s, key) == s.len)
+		return buf_add(b, s.p, s.len, why);
 	for (size_t i = 0; i < s.len; i++)
 		if (is_escaped((unsigned char)s.p[i], key) &&
 		    !size_add(len, 2, &len))
@@ -223,6 +210,10 @@ text_unescape(struct buf *b, struct span s, bool key, struct fault *why)
 	st = buf_reserve(b, s.len, why);
 	if (st != BLK_OK)
 		return st;
+	len = plain_length(s, key);
+	if (len > 0)
+		memcpy(b->data + b->len, s.p, len);
+	s = span_skip(s, len);
 	while (!empty && s.len > 0)
 		if (!unescape_byte(&s, key, &b->data[b->len + len++]))
 			return fault(why, BLK_CORRUPT,
@@ -230,6 +221,53 @@ text_unescape(struct buf *b, struct span s, bool key, struct fault *why)
 	b->len += len;
 	b->data[b->len] = '\0';
 	return BLK_OK;
+}
+
+/* --- lines --- */
+
+void
+text_say(struct text_out *o, const char *s)
+{
+	if (o->st == BLK_OK)
+		o->st = buf_add(o->b, s, strlen(s), o->why);
+}
+
+void
+text_say_u64(struct text_out *o, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	if (o->st == BLK_OK)
+		o->st = buf_add(o->b, digits + at, sizeof(digits) - at, o->why);
+}
+
+void
+text_say_i64(struct text_out *o, int64_t v)
+{
+	if (v < 0)
+		text_say(o, "-");
+	text_say_u64(o, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+void
+text_say_id(struct text_out *o, const struct digest *id)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(id, hex);
+	if (o->st == BLK_OK)
+		o->st = buf_add(o->b, hex, DIGEST_HEX - 1, o->why);
+}
+
+void
+text_say_escaped(struct text_out *o, const char *s)
+{
+	if (o->st == BLK_OK)
+		o->st = text_escape(o->b, span_str(s), false, o->why);
 }
 
 /* The length of the UTF-8 sequence at the front of s, 0 if it is none. */

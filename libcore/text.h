@@ -17,8 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bytes.h"
+#include "digest.h"
 #include "fault.h"
 
 /* A borrowed run of bytes, not NUL-terminated. */
@@ -33,10 +35,32 @@ span_of(const void *p, size_t len)
 	return (struct span){ p, len };
 }
 
-struct span span_str(const char *s);           /* without its NUL */
-bool span_is(struct span s, const char *word); /* the same bytes? */
-bool span_equal(struct span a, struct span b);
-bool span_starts(struct span s, const char *prefix);
+/* Inline, so that the length of a word that is written out costs nothing. */
+static inline struct span
+span_str(const char *s) /* without its NUL */
+{
+	return span_of(s, strlen(s));
+}
+
+static inline bool
+span_equal(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static inline bool
+span_is(struct span s, const char *word) /* the same bytes? */
+{
+	return span_equal(s, span_str(word));
+}
+
+static inline bool
+span_starts(struct span s, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return s.len >= len && (len == 0 || memcmp(s.p, prefix, len) == 0);
+}
 
 /*
  * Take the next line, without its LF, from *rest.
@@ -65,6 +89,29 @@ MUST_USE bool text_octal(struct span s, uint32_t *v);
 /* Add s to b, escaped; '=' too when key is set. */
 MUST_USE enum blk_status text_escape(
     struct buf *b, struct span s, bool key, struct fault *why);
+
+/*
+ * What lines are written with: st is the first status that was not BLK_OK,
+ * and from then on nothing is added.  (printf is made for people, and takes
+ * several times as long.)
+ */
+struct text_out {
+	struct buf *b;
+	struct fault *why;
+	enum blk_status st;
+};
+
+static inline struct text_out
+text_out(struct buf *b, struct fault *why)
+{
+	return (struct text_out){ b, why, BLK_OK };
+}
+
+void text_say(struct text_out *o, const char *s);
+void text_say_u64(struct text_out *o, uint64_t v);
+void text_say_i64(struct text_out *o, int64_t v);
+void text_say_id(struct text_out *o, const struct digest *id);
+void text_say_escaped(struct text_out *o, const char *s);
 
 /*
  * Undo text_escape into b (appending), which gets a NUL behind its contents.
