@@ -75,16 +75,43 @@ setting_free(void *item)
 	free(item);
 }
 
+/* The entry of the id that is the name; NULL: there is none, or it is a real
+ * name. */
+static struct entry *
+unnamed_entry(const struct memory *m, const char *name)
+{
+	struct digest id;
+
+	return digest_parse(name, strlen(name), &id) ? memory_entry(m, &id)
+	                                             : NULL;
+}
+
+/* As above, made where it is missing; *e is NULL for a real name. */
+static enum blk_status
+unnamed_make(
+    struct memory *m, const char *name, struct entry **e, struct fault *why)
+{
+	struct digest id;
+
+	*e = NULL;
+	return digest_parse(name, strlen(name), &id)
+	    ? memory_entry_make(m, &id, e, why)
+	    : BLK_OK;
+}
+
 enum blk_status
 memory_version_drop(
     struct catalog *c, const struct digest *vid, struct fault *why)
 {
 	struct memory *m = memory_of(c);
-	struct entry *e = memory_entry(m, vid);
+	struct entry *e = memory_entry(m, vid), *unnamed;
 
 	(void)why;
 	if (e == NULL || e->version == NULL)
 		return BLK_ABSENT;
+	unnamed = unnamed_entry(m, e->version->v.name);
+	if (unnamed != NULL)
+		unnamed->unnamed--;
 	skiplist_take(m->version, e->version);
 	row_free(e->version);
 	e->version = NULL;
@@ -97,11 +124,13 @@ memory_version_put(struct catalog *c, const struct digest *vid,
 {
 	struct memory *m = memory_of(c);
 	enum blk_status st;
-	struct entry *e;
+	struct entry *e, *unnamed;
 	struct row *r;
 
 	st = memory_version_drop(c, vid, why);
 	if (st == BLK_OK || st == BLK_ABSENT)
+		st = unnamed_make(m, v->name, &unnamed, why);
+	if (st == BLK_OK)
 		st = memory_entry_make(m, vid, &e, why);
 	if (st != BLK_OK)
 		return st;
@@ -112,11 +141,15 @@ memory_version_put(struct catalog *c, const struct digest *vid,
 	st = version_copy(v, &r->v, why);
 	if (st == BLK_OK)
 		st = skiplist_put(m->version, r, why);
-	if (st == BLK_OK)
-		e->version = r;
-	else
+	if (st != BLK_OK) {
 		row_free(r);
-	return st;
+		return st;
+	}
+	e->version = r;
+	unnamed = unnamed_entry(m, v->name);
+	if (unnamed != NULL)
+		unnamed->unnamed++;
+	return BLK_OK;
 }
 
 enum blk_status
@@ -173,6 +206,20 @@ query_takes(const struct catalog_query *q, const struct version *v)
 	return q->until == 0 || v->time < q->until;
 }
 
+/* Nothing has the name that q wants?  That is cheap to tell of an id, and
+ * asked of each object that is put. */
+static bool
+query_is_idle(const struct memory *m, const struct catalog_query *q)
+{
+	const struct entry *e;
+	struct digest id;
+
+	if (q->name == NULL || !digest_parse(q->name, strlen(q->name), &id))
+		return false;
+	e = memory_entry(m, &id);
+	return e == NULL || e->unnamed == 0;
+}
+
 /* Past the last name that q can want? */
 static bool
 query_ends(const struct catalog_query *q, const char *name)
@@ -198,7 +245,8 @@ memory_version_each(struct catalog *c, const struct catalog_query *q,
 		char *out;
 	} start = { from != NULL ? from : "" };
 	const struct row key = { .v = { .name = start.out } };
-	const struct row *r = skiplist_from(m->version, &key);
+	const struct row *r =
+	    query_is_idle(m, q) ? NULL : skiplist_from(m->version, &key);
 	enum blk_status st = BLK_OK;
 
 	while (st == BLK_OK && r != NULL && !query_ends(q, r->v.name)) {

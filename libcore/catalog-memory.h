@@ -15,7 +15,8 @@ struct entry { /* one id: of an object, a version, a segment */
 	struct row *version;       /* that has this id; NULL: none */
 	uint64_t segment; /* the seq of the one with this id; 0: none */
 	uint32_t copies, cap;
-	uint8_t lost; /* a bit a class */
+	uint32_t unnamed; /* versions whose name is this id: 0, 1, rarely 2 */
+	uint8_t lost;     /* a bit a class */
 	bool used;
 };
 

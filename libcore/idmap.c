@@ -5,7 +5,7 @@
 
 #include "bytes.h"
 
-#define SLOTS_MIN 64
+#define SLOTS_MIN 16
 
 void
 idmap_release(struct idmap *m)

@@ -6,10 +6,11 @@
 
 #include "segment-build.h"
 
-#define RAW_PERCENT 3 /* packing must save that much */
-#define RAW_RUN 2     /* after so many raw frames in a row ... */
-#define RAW_STRIDE 8  /* ... one in so many is tried that look as they did */
-#define SAMPLE 4096   /* bytes of a frame that are looked at for that */
+#define FILE_FIRST 4096 /* bytes that a small commit's file fits into */
+#define RAW_PERCENT 3   /* packing must save that much */
+#define RAW_RUN 2       /* after so many raw frames in a row ... */
+#define RAW_STRIDE 8    /* ... one in so many is tried that look as they did */
+#define SAMPLE 4096     /* bytes of a frame that are looked at for that */
 #define SAMPLE_RUN 64
 #define SAMPLE_LEAST 512     /* of fewer bytes nothing can be told */
 #define STRUCTURE_LEAST 1024 /* less text is not worth a codec's set-up */
@@ -33,7 +34,7 @@ segment_builder_new(const struct segment_origin *o,
 	b->file.max = SEGMENT_MAX + 2 * SEGMENT_FRAME_MAX;
 	b->open.max = SEGMENT_FRAME_MAX;
 	b->scratch.max = SEGMENT_FRAME_MAX;
-	st = buf_reserve(&b->file, SEGMENT_HEADER, why);
+	st = buf_reserve(&b->file, FILE_FIRST, why);
 	if (st != BLK_OK) {
 		segment_builder_free(b);
 		return st;

@@ -4,10 +4,16 @@
 
 #define LEVELS 20
 
+/* With the rank of the node that it leads to: who need not go there need not
+ * touch it. */
+struct link {
+	struct node *node;
+	uint64_t rank;
+};
+
 struct node {
 	void *item;
-	uint64_t rank;
-	struct node *next[]; /* as many as the node is high */
+	struct link next[]; /* as many as the node is high */
 };
 
 struct skiplist {
@@ -19,15 +25,13 @@ struct skiplist {
 };
 
 static struct node *
-node_new(int height, void *item, uint64_t rank)
+node_new(int height, void *item)
 {
 	struct node *n =
 	    calloc(1, sizeof(*n) + (size_t)height * sizeof(n->next[0]));
 
-	if (n != NULL) {
+	if (n != NULL)
 		n->item = item;
-		n->rank = rank;
-	}
 	return n;
 }
 
@@ -39,7 +43,7 @@ skiplist_new(int (*order)(const void *a, const void *b),
 	struct skiplist *s = calloc(1, sizeof(*s));
 
 	*out = NULL;
-	if (s == NULL || (s->head = node_new(LEVELS, NULL, 0)) == NULL) {
+	if (s == NULL || (s->head = node_new(LEVELS, NULL)) == NULL) {
 		free(s);
 		return fault_nomem(why);
 	}
@@ -58,8 +62,8 @@ skiplist_free(struct skiplist *s, void (*release)(void *item))
 
 	if (s == NULL)
 		return;
-	for (n = s->head->next[0]; n != NULL; n = next) {
-		next = n->next[0];
+	for (n = s->head->next[0].node; n != NULL; n = next) {
+		next = n->next[0].node;
 		if (release != NULL)
 			release(n->item);
 		free(n);
@@ -96,13 +100,17 @@ static struct node *
 seek(const struct skiplist *s, const void *key, int after, struct node **before)
 {
 	const uint64_t rank = rank_of(s, key);
-	struct node *n = s->head, *next;
+	struct node *n = s->head;
 
 	for (int i = s->height - 1; i >= 0; i--) {
-		while ((next = n->next[i]) != NULL &&
-		    (next->rank != rank ? next->rank < rank
-		                        : s->order(next->item, key) < after))
-			n = next;
+		const struct link *l = &n->next[i];
+
+		while (l->node != NULL &&
+		    (l->rank != rank ? l->rank < rank
+		                     : s->order(l->node->item, key) < after)) {
+			n = l->node;
+			l = &n->next[i];
+		}
 		if (before != NULL)
 			before[i] = n;
 	}
@@ -118,7 +126,7 @@ skiplist_put(struct skiplist *s, void *item, struct fault *why)
 	if (s == NULL)
 		return fault_nomem(why);
 	height = random_height(s);
-	n = node_new(height, item, rank_of(s, item));
+	n = node_new(height, item);
 	if (n == NULL)
 		return fault_nomem(why);
 	while (s->height < height)
@@ -126,7 +134,7 @@ skiplist_put(struct skiplist *s, void *item, struct fault *why)
 	seek(s, item, 0, before);
 	for (int i = 0; i < height; i++) {
 		n->next[i] = before[i]->next[i];
-		before[i]->next[i] = n;
+		before[i]->next[i] = (struct link){ n, rank_of(s, item) };
 	}
 	return BLK_OK;
 }
@@ -139,10 +147,10 @@ skiplist_take(struct skiplist *s, const void *key)
 
 	if (s == NULL)
 		return NULL;
-	n = seek(s, key, 0, before)->next[0];
+	n = seek(s, key, 0, before)->next[0].node;
 	if (n == NULL || s->order(n->item, key) != 0)
 		return NULL;
-	for (int i = 0; i < s->height && before[i]->next[i] == n; i++)
+	for (int i = 0; i < s->height && before[i]->next[i].node == n; i++)
 		before[i]->next[i] = n->next[i];
 	item = n->item;
 	free(n);
@@ -158,13 +166,13 @@ item_of(const struct node *n)
 void *
 skiplist_from(const struct skiplist *s, const void *key)
 {
-	return s == NULL ? NULL : item_of(seek(s, key, 0, NULL)->next[0]);
+	return s == NULL ? NULL : item_of(seek(s, key, 0, NULL)->next[0].node);
 }
 
 void *
 skiplist_after(const struct skiplist *s, const void *key)
 {
-	return s == NULL ? NULL : item_of(seek(s, key, 1, NULL)->next[0]);
+	return s == NULL ? NULL : item_of(seek(s, key, 1, NULL)->next[0].node);
 }
 
 void *
@@ -178,5 +186,5 @@ skiplist_get(const struct skiplist *s, const void *key)
 void *
 skiplist_first(const struct skiplist *s)
 {
-	return s == NULL ? NULL : item_of(s->head->next[0]);
+	return s == NULL ? NULL : item_of(s->head->next[0].node);
 }

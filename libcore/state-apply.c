@@ -123,7 +123,8 @@ digest_order(const void *a, const void *b)
 static enum blk_status
 note_table(struct apply *a, const struct segment_table *t, struct fault *why)
 {
-	struct catalog_facts *f = malloc(BATCH * sizeof(*f));
+	size_t batch = t->objects < BATCH ? t->objects : BATCH;
+	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
 	struct digest *id = malloc((t->objects + 1) * sizeof(*id));
 	enum blk_status st = BLK_OK;
 	size_t n = 0;

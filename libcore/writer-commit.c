@@ -234,7 +234,8 @@ plain(const struct fill *f)
 	                                                           : 0;
 }
 
-/* What is empty now gives its memory back: a large commit needs it. */
+/* What is empty now gives its memory back: a large commit needs it.  A small
+ * one would only ask for it again. */
 static void
 slim(struct lane *l)
 {
@@ -274,7 +275,8 @@ settle(struct writer *w, struct inlined *in, struct fault *why)
 	if (st == BLK_OK)
 		st = read_back(w, data_fits, in, why);
 	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++)
-		slim(&w->lane[i]);
+		if (!data_fits || !structure_fits)
+			slim(&w->lane[i]);
 	return st;
 }
 
