@@ -20,15 +20,42 @@ static const char *const layout[] = {
 	"tmp",
 };
 
+/* For who finds a store and has no blk. */
+static const char readme[] =
+    "This is a store of blk: bytes, kept under the SHA-256 of their content.\n"
+    "blk-ls lists it, blk-get gets things out, blk-check says if it is sound.\n"
+    "Remove nothing here but the index, index-*.db*: it is made again.\n"
+    "\n"
+    "Without blk: each file in segments/ is named by its own SHA-256, as\n"
+    "sha256sum prints it.  Its last 64 bytes begin with two integers of 8\n"
+    "bytes (od -t u8): where its table begins, and how long that is.  The\n"
+    "table holds the number of frames; of each frame its length in the file,\n"
+    "its length decoded, 1 byte of codec (0 none, 1 zstd, 2 lz4, 3 gzip), the\n"
+    "number of its objects, 8 bytes of check; then of each object 32 bytes of\n"
+    "id, 1 byte of kind (1 data, 2 a list), its length.  Numbers have 7 bits "
+    "a\n"
+    "byte, the lowest first, and the top bit where another byte follows.\n"
+    "Frames stand one behind the other from byte 96 on (dd), and decoded by\n"
+    "zstd -d are their objects, one behind the other.  A list is text, a line\n"
+    "\"d ID LENGTH\" for each object that joined are the one wanted.\n"
+    "Files in log/ are of the same form; their first object says which names\n"
+    "there are, by \"version NAME NUMBER ID\", and that object which content.\n"
+    "\n"
+    "The script blk-extract.sh does all that with awk and dd; the manual page\n"
+    "blk-store(5) describes every byte.\n";
+
 #define LAYOUT (sizeof(layout) / sizeof(*layout))
 
-/* May it stand in a directory that is to become a store? */
+/* May it stand in a directory that is to become a store?  README is made
+ * when all of segments is there; any other is somebody's own. */
 static bool
-is_ours(const char *name)
+is_ours(int root, const char *name)
 {
 	for (size_t i = 0; i < LAYOUT; i++)
 		if (strcmp(name, layout[i]) == 0)
 			return true;
+	if (strcmp(name, "README") == 0)
+		return faccessat(root, "segments/ff", F_OK, 0) == 0;
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    strcmp(name, "log") == 0 || strcmp(name, "lost+found") == 0;
 }
@@ -52,7 +79,7 @@ refuse_foreign(int root, const char *path, struct fault *why)
 	}
 	errno = 0;
 	while (st == BLK_OK && (e = readdir(dir)) != NULL)
-		if (!is_ours(e->d_name))
+		if (!is_ours(root, e->d_name))
 			st = fault(why, BLK_INVALID,
 			    "%s holds other things (%s) and no blk store", path,
 			    e->d_name);
@@ -145,6 +172,21 @@ make_segments(int root, mode_t mode, struct fault *why)
 	                        : st;
 }
 
+/* Made in tmp, where what a killed process leaves is in nobody's way. */
+static enum blk_status
+make_readme(int root, mode_t mode, struct fault *why)
+{
+	enum blk_status st;
+
+	st = file_replace(
+	    root, "tmp/README", mode & 0440, readme, sizeof(readme) - 1, why);
+	if (st == BLK_OK &&
+	    renameat(root, "tmp/README", root, "README") == -1 &&
+	    (errno != ENOENT || faccessat(root, "README", F_OK, 0) == -1))
+		st = fault_sys(why, "rename README");
+	return st; /* another may have been as far */
+}
+
 /* Everything in the root but log, and durable. */
 static enum blk_status
 make_layout(int root, mode_t mode, const char *path, struct fault *why)
@@ -157,6 +199,8 @@ make_layout(int root, mode_t mode, const char *path, struct fault *why)
 		st = file_mkdirs(root, layout[i], mode, why);
 	if (st == BLK_OK)
 		st = make_segments(root, mode, why);
+	if (st == BLK_OK)
+		st = make_readme(root, mode, why);
 	if (st == BLK_OK)
 		st = file_sync(root, path, why);
 	return st;

@@ -96,6 +96,25 @@ conf() {
 	[ ! -e other ]
 }
 
+@test "a store says by itself how to get an object out" {
+	blk-init
+	[ -z "$(find store/README ! -perm 0400)" ]
+	[ "$(wc -l <store/README)" -eq 20 ]
+	for word in segments/ sha256sum dd zstd blk-extract.sh 'blk-store(5)'; do
+		grep -qF "$word" store/README
+	done
+	[ -z "$(ls -A store/tmp)" ]
+	# what an interrupted init left is no foreign file
+	rm -rf store/log store/config store/index-1.db* store/reserve
+	blk-init
+	echo x | blk-put
+	# that of somebody else is
+	mkdir other
+	echo mine >other/README
+	run -1 --separate-stderr blk-init -s "$PWD/other"
+	[ "$(cat other/README)" = mine ]
+}
+
 @test "blk-init --single-writer is written down" {
 	blk-init --single-writer
 	blk-init -s plain

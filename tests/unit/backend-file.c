@@ -49,7 +49,7 @@ create_makes_the_layout_with_its_modes(void **state)
 		assert_int_equal(found("", words), 1 + 6 + 256 + 1);
 		assert_int_equal(found("", "-type d"), 1 + 6 + 256 + 1);
 		snprintf(words, sizeof(words), "-type f %s", rows[i].files);
-		assert_int_equal(found("", words), 2);
+		assert_int_equal(found("", words), 3);
 		assert_true(exists("segments/00") && exists("segments/ff"));
 		assert_true(exists("checkpoint") && exists("sessions"));
 		assert_true(exists("locks") && exists("tmp"));
@@ -113,7 +113,7 @@ a_log_whose_name_may_be_lost_is_settled_by_the_first_put(void **state)
 	struct fault why = FAULT_NONE;
 
 	(void)state;
-	sys.fail_fsync = 4; /* that of the root, behind mkdir log */
+	sys.fail_fsync = 5; /* that of the root, behind mkdir log */
 	assert_int_equal(backend_open(path, &make, &b, &why), BLK_FAILED);
 	assert_true((stat_of("log").st_mode & S_ISVTX) != 0);
 	b = open_store(&plain);
