@@ -275,7 +275,7 @@ open_engine(struct engine *e)
 int
 main(void)
 {
-	size_t objects = bench_setting("BENCH_OBJECTS", 10000);
+	size_t objects = bench_setting("BENCH_OBJECTS", 100000);
 	size_t runs = bench_setting("BENCH_RUNS", RUNS);
 	const char *only = getenv("BENCH_ENGINE");
 	char title[120];

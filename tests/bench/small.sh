@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # small.sh - short commands, and many small objects in one command.
 #
-#   BENCH_OBJECTS  objects of 1 KiB in the store (20000; the targets mean 100000)
+#   BENCH_OBJECTS  objects of 1 KiB in the store (100000)
 #
 # See bench.bash for the rest.
 . "$(dirname "$0")/bench.bash"
 
-objects=${BENCH_OBJECTS:-20000}
+objects=${BENCH_OBJECTS:-100000}
 
 put_batch() { blk-put --batch <"$work/batch" >"$work/ids"; }
 get_batch() { blk-get --batch <"$1" >/dev/null; }
