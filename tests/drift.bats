@@ -313,3 +313,26 @@ demo_page() {
 	{ cli-demo --help; cli-demo fail --help; } | defined | sort -u >help
 	same 'cli-demo fail (zsh)' help offer
 }
+
+# The literal lines below EXAMPLES, as a shell reads them.
+examples() { # PAGE
+	awk '/^\.Sh/ { here = $2 == "EXAMPLES" }
+		/^\.Ed/ { literal = 0 }
+		here && literal { gsub(/\\en/, "\\n"); gsub(/\\-/, "-"); print }
+		/^\.Bd/ { literal = 1 }' "$1"
+}
+
+@test "the examples in the pages of the commands about objects run" {
+	for command in init config put get ls rm stat; do
+		rm -rf work
+		mkdir -p work/home
+		examples "$SRC/man/blk-$command.1" >examples
+		[ "$(grep -c blk- examples)" -ge 2 ]
+		(
+			cd work
+			export HOME=$PWD/home BLK_STORE=$PWD/store
+			blk-init
+			sh -e -u ../examples >../out 2>../err
+		) || fail "$command: $(tail -n 2 err)"
+	done
+}
