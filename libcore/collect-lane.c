@@ -230,8 +230,11 @@ take(struct repack *p)
 	if (p->last > 0 && file_clock_ms() > p->end)
 		p->stop = true;
 	if (p->st == BLK_OK && !p->stop && p->last < p->v.victims &&
-	    p->copied < ROUND_BYTES && p->last - p->first < ROUND_VICTIMS)
+	    p->copied < ROUND_BYTES && p->last - p->first < ROUND_VICTIMS &&
+	    p->objects < p->objects_max) {
 		v = &p->v.victim[p->last++];
+		p->objects += v->seg.objects;
+	}
 	pthread_mutex_unlock(&p->lock);
 	return v;
 }

@@ -10,6 +10,9 @@
 #include "rules.h"
 
 #define LANES_MAX 64
+#define OBJECT_BYTES 2048 /* of memory, for each object of a round's victims   \
+	                   */
+#define SEGMENT_LEAST ((uint64_t)1 << 20)
 
 /* --- condemning --- */
 
@@ -61,7 +64,7 @@ commit_round(struct repack *p, struct fault *why)
 		p->r->orphans += p->v.victim[i].orphan;
 	}
 	p->addeds = 0;
-	p->copied = 0;
+	p->copied = p->objects = 0;
 	p->first = p->last;
 	return BLK_OK;
 }
@@ -172,6 +175,25 @@ all_rounds(struct repack *p, struct fault *why)
 
 /* --- the whole --- */
 
+/* A segment is built in memory, and what a round moves is held there while it
+ * is judged and applied. */
+static void
+bound_memory(struct repack *p)
+{
+	uint64_t memory = store_max_memory(p->s), most = memory / 8;
+
+	p->objects_max = UINT64_MAX;
+	if (memory == 0)
+		return;
+	p->objects_max = memory / OBJECT_BYTES;
+	if (most < SEGMENT_LEAST)
+		most = SEGMENT_LEAST;
+	if (p->v.segment_size > most)
+		p->v.segment_size = most;
+	if (p->frame_size > most)
+		p->frame_size = most;
+}
+
 static void
 repack_release(struct repack *p)
 {
@@ -222,6 +244,7 @@ collect_repack(struct store *s, const struct collect_options *o,
 		 * rows; those of ids follow for each victim. */
 		if (RULE(R6))
 			st = c->type->verify(c, CATALOG_SEGMENTS, why);
+		bound_memory(&p);
 		if (st == BLK_OK)
 			st = all_rounds(&p, why);
 	}

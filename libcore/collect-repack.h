@@ -28,11 +28,13 @@ struct repack {
 	struct collect_report *r;
 	struct digest *added; /* segments of this round */
 	size_t addeds, addeds_cap;
-	uint64_t copied;    /* plain bytes of this round */
-	size_t first, last; /* victims of this round */
-	size_t done;        /* victims, of all rounds */
-	bool stop;          /* none is begun after this round */
-	enum blk_status st; /* the first failure of a lane, and its reason */
+	uint64_t copied;      /* plain bytes of this round */
+	uint64_t objects;     /* in its victims */
+	uint64_t objects_max; /* that there is memory for */
+	size_t first, last;   /* victims of this round */
+	size_t done;          /* victims, of all rounds */
+	bool stop;            /* none is begun after this round */
+	enum blk_status st;   /* the first failure of a lane, and its reason */
 	struct fault why;
 };
 

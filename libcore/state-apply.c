@@ -95,20 +95,38 @@ note_dirty(struct apply *a, const struct digest *id,
 {
 	enum blk_status st;
 
+	struct dirty d = { .id = *id, .first = a->wases };
+	unsigned kinds = 0;
+
+	for (int c = 0; c < CLASSES; c++)
+		if (f->count[c] > 0)
+			d.counted |= (uint8_t)(1u << c);
 	st = array_grow((void **)&a->dirty, a->dirties, &a->dirties_cap,
 	    sizeof(*a->dirty), why);
+	for (size_t i = 0; st == BLK_OK && i < f->copies; i++) {
+		if ((kinds >> f->copy[i].kind & 1) != 0)
+			continue;
+		kinds |= 1u << f->copy[i].kind;
+		st = array_grow((void **)&a->was, a->wases, &a->was_cap,
+		    sizeof(*a->was), why);
+		if (st != BLK_OK)
+			return st;
+		a->was[a->wases++] = f->copy[i];
+		d.copies++;
+	}
 	if (st == BLK_OK)
-		a->dirty[a->dirties++] = (struct dirty){ *id, *f };
+		a->dirty[a->dirties++] = d;
 	return st;
 }
 
 static bool
 facts_matter(const struct catalog_facts *f)
 {
+	bool matter = false;
+
 	for (int c = 0; c < CLASSES; c++)
-		if (f->count[c] > 0 || f->lost[c])
-			return true;
-	return false;
+		matter = matter || f->count[c] > 0 || f->lost[c];
+	return matter;
 }
 
 static int
@@ -282,10 +300,11 @@ same_copy(const struct catalog_copy *a, const struct catalog_copy *b)
 
 /* A counted id whose winner may be another now: recount its children. */
 static enum blk_status
-settle_winner(struct apply *a, const struct dirty *d, enum class class,
-    const struct catalog_facts *after, struct fault *why)
+settle_winner(struct apply *a, const struct digest *id, enum class class,
+    const struct catalog_facts *before, const struct catalog_facts *after,
+    struct fault *why)
 {
-	const struct catalog_copy *was = catalog_winner(&d->before, class);
+	const struct catalog_copy *was = catalog_winner(before, class);
 	const struct catalog_copy *is = catalog_winner(after, class);
 	enum blk_status st = BLK_OK;
 
@@ -299,9 +318,9 @@ settle_winner(struct apply *a, const struct dirty *d, enum class class,
 	    (same_copy(was, is) || (class != CLASS_CONTENT)))
 		return BLK_OK; /* texts but of lists are equal by their id */
 	if (was != NULL)
-		st = counter_children(&a->counter, &d->id, was, -1, why);
+		st = counter_children(&a->counter, id, was, -1, why);
 	if (st == BLK_OK && is != NULL)
-		st = counter_children(&a->counter, &d->id, is, 1, why);
+		st = counter_children(&a->counter, id, is, 1, why);
 	return st;
 }
 
@@ -315,7 +334,7 @@ dirty_order(const void *a, const void *b)
 static enum blk_status
 settle_dirty(struct apply *a, const struct dirty *d, struct fault *why)
 {
-	struct catalog_facts after;
+	struct catalog_facts before = apply_before(a, d), after;
 	enum blk_status st;
 
 	st = a->c->type->facts(a->c, &d->id, &after, why);
@@ -328,7 +347,8 @@ settle_dirty(struct apply *a, const struct dirty *d, struct fault *why)
 			st = a->c->type->lost_set(
 			    a->c, &d->id, class, false, why);
 		if (st == BLK_OK && after.count[c] > 0)
-			st = settle_winner(a, d, class, &after, why);
+			st = settle_winner(
+			    a, &d->id, class, &before, &after, why);
 	}
 	/* It may be a version that could not be read before. */
 	if (st == BLK_OK && a->was_partial && after.count[CLASS_VERSION] > 0 &&
@@ -336,7 +356,7 @@ settle_dirty(struct apply *a, const struct dirty *d, struct fault *why)
 		st = state_adopt(a->c, &d->id, NULL, a->src, why);
 	if (st != BLK_OK)
 		return st;
-	return counter_live(&a->counter, &d->id, &d->before, &after, why);
+	return counter_live(&a->counter, &d->id, &before, &after, why);
 }
 
 /* Winners that the moves have changed. */
@@ -362,7 +382,7 @@ static enum blk_status
 check_copies(struct apply *a, struct fault *why)
 {
 	for (size_t i = 0; i < a->dirties; i++) {
-		struct catalog_facts f;
+		struct catalog_facts before = apply_before(a, &a->dirty[i]), f;
 		char hex[DIGEST_HEX];
 		enum blk_status st;
 
@@ -372,8 +392,7 @@ check_copies(struct apply *a, struct fault *why)
 		for (int c = 0; c < CLASSES; c++) {
 			if (f.count[c] == 0 || f.lost[c] ||
 			    catalog_winner(&f, (enum class)c) != NULL ||
-			    catalog_winner(
-			        &a->dirty[i].before, (enum class)c) == NULL)
+			    catalog_winner(&before, (enum class)c) == NULL)
 				continue;
 			digest_hex(&a->dirty[i].id, hex);
 			return fault(why, BLK_CORRUPT,
@@ -477,6 +496,7 @@ apply_release(struct apply *a)
 {
 	free(a->change);
 	free(a->dirty);
+	free(a->was);
 	idmap_release(&a->known);
 	counter_release(&a->counter);
 }

@@ -145,6 +145,25 @@ bytes() { # DIRECTORY: of all files below
 	sed -n 'n;p' ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n 'n;p' ids)
 }
 
+@test "--max-memory bounds what one commit of a collection moves" {
+	for i in 1 2 3; do
+		seq 600 | awk -v i="$i" '{ s = i " " $1; print length(s) "\n" s }' |
+			blk-put --batch >"ids$i"
+		sed 1,300d "ids$i"
+	done | blk-rm -q -T -
+	cp -a store narrow
+	summary() { jq -r 'select(.type == "summary") | [.condemned_segments, .checkpoint] | @tsv'; }
+	read -r segments wide < <(blk-gc --max-unused 0 --json | summary)
+	[ "$segments" -ge 3 ]
+	read -r segments number < <(blk-gc -s narrow --max-unused 0 --max-memory 1M --json | summary)
+	[ "$segments" -ge 3 ]
+	[ "$number" -ge $((wide + 2)) ]
+	blk-check -s narrow --read-data
+	for i in 1 2 3; do
+		[ "$(blk-get -s narrow "$(sed -n 300p "ids$i")")" = "$i 300" ]
+	done
+}
+
 @test "expired versions go with the next collection" {
 	id=$(echo secret | blk-put -N n --expires 1s)
 	echo stays | blk-put -N n >/dev/null
