@@ -14,10 +14,6 @@
 #include "writer.h"
 
 #define READ_SIZE ((size_t)1 << 20)
-#define INDEX_BYTES 98304 /* of an empty index */
-#define ROW_BYTES                                                              \
-	108 /* of the index, for each object: measured on parts of a Linux     \
-	     * source tree, of 1400 to 157 000 objects */
 #define COMMIT_BYTES                                                           \
 	1600            /* of commit 0, and of a backup's with its records     \
 	                 */
@@ -195,6 +191,26 @@ read_all(struct estimating *x, int fd, uint64_t *size, struct digest *id,
 	return st;
 }
 
+static uint32_t
+depth_of(const struct scan_dir *d)
+{
+	uint32_t n = 0;
+
+	for (; d->parent != NULL; d = d->parent)
+		n++;
+	return n;
+}
+
+/* A list refers to the chunks of a file that is likely to have several. */
+static void
+set_levels(struct cutting *c, uint32_t file, uint64_t size)
+{
+	const struct chunker_sizes *sizes = &c->e->sizes;
+
+	c->structure.level = file;
+	c->data.level = file + (size > sizes->min + sizes->target);
+}
+
 static enum blk_status
 read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
     struct fault *why)
@@ -207,6 +223,8 @@ read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
 	st = scan_file_open(d, e, &fd, why);
 	if (st != BLK_OK)
 		return st == BLK_ABSENT ? BLK_OK : st;
+	for (size_t i = 0; i < x->cuts; i++)
+		set_levels(&x->cut[i], depth_of(d) + 1, e->stat.size);
 	st = read_all(x, fd, &size, &e->id, &reason, why);
 	close(fd);
 	if (reason.text[0] != '\0') {
@@ -266,6 +284,8 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 	enum blk_status st;
 	size_t len;
 
+	for (size_t i = 0; i < x->cuts; i++)
+		x->cut[i].structure.level = depth_of(d);
 	st = cutter_end(d->user, &head, &len, why);
 	if (st == BLK_OK)
 		st = hasher_of(x->hash, head, len, id, why);
@@ -323,17 +343,22 @@ walk(struct estimating *x, char **path, struct fault *why)
 /* --- the sums --- */
 
 /* Where all of it is short, and where the structure is, commits carry it. */
-static uint64_t
+static void
 count_segments(const struct estimating *x, const struct packed *data,
-    const struct packed *structure)
+    const struct packed *structure, uint64_t *of_data, uint64_t *of_structure)
 {
-	uint64_t n = 0;
-
+	*of_data = *of_structure = 0;
 	if (data->plain + structure->plain > WRITER_INLINE)
-		n = packed_segments(data, x->o->jobs);
+		*of_data = packed_segments(data, x->o->jobs);
 	if (structure->plain > WRITER_INLINE)
-		n += packed_segments(structure, x->o->jobs) + 1;
-	return n;
+		*of_structure = packed_segments(structure, x->o->jobs) + 1;
+}
+
+/* What a commit file carries is a segment to the index. */
+static uint64_t
+at_least_one(uint64_t segments)
+{
+	return segments > 0 ? segments : 1;
 }
 
 static enum blk_status
@@ -341,6 +366,7 @@ sum_up(struct estimating *x, struct cutting *c, struct fault *why)
 {
 	struct dedup_estimate *e = c->e;
 	struct packed data, structure;
+	uint64_t of_data, of_structure;
 	enum blk_status st = packer_end(&c->data, &data, why);
 
 	if (st == BLK_OK)
@@ -350,12 +376,13 @@ sum_up(struct estimating *x, struct cutting *c, struct fault *why)
 	e->sampled = c->data.bits > 0 || c->structure.bits > 0;
 	e->unique_chunks = data.objects;
 	e->unique_bytes = data.plain;
-	e->segments = count_segments(x, &data, &structure);
+	count_segments(x, &data, &structure, &of_data, &of_structure);
+	e->segments = of_data + of_structure;
 	e->stored_bytes = data.bytes + structure.bytes + COMMIT_BYTES +
 	    e->segments * (SEGMENT_HEADER + SEGMENT_TRAILER + SEGMENT_LINE);
-	e->index_bytes =
-	    INDEX_BYTES + (data.objects + structure.objects) * ROW_BYTES;
-	return BLK_OK;
+	return packer_index(&c->data, at_least_one(of_data), &c->structure,
+	    at_least_one(of_structure), data.objects + structure.objects,
+	    &e->index_bytes, why);
 }
 
 static enum blk_status

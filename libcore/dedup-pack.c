@@ -10,6 +10,7 @@
 #define OBJECT_BYTES 36 /* of a table: id, kind, length */
 #define FRAME_BYTES 18  /* of a table, for each frame */
 #define TRACE_BITS 256  /* for each id that there is memory for: 32 bytes */
+#define SAMPLES_MAX ((size_t)1 << 15)
 
 /* --- packing --- */
 
@@ -47,7 +48,10 @@ packer_open(
 {
 	*p = (struct packer){ .to = to, .seen_max = seen_max };
 	p->plain = malloc(to->plain_cap);
-	return p->plain == NULL ? fault_nomem(why) : BLK_OK;
+	p->samples_max = seen_max < SAMPLES_MAX ? seen_max + 1 : SAMPLES_MAX;
+	p->sample = malloc(p->samples_max * sizeof(*p->sample));
+	return p->plain == NULL || p->sample == NULL ? fault_nomem(why)
+	                                             : BLK_OK;
 }
 
 void
@@ -56,6 +60,7 @@ packer_release(struct packer *p)
 	idmap_release(&p->seen);
 	free(p->trace);
 	free(p->plain);
+	free(p->sample);
 }
 
 static enum blk_status
@@ -79,14 +84,45 @@ end_frame(struct packer *p, struct fault *why)
 	return BLK_OK;
 }
 
-static unsigned
-leading_zeros(const struct digest *id)
+static uint64_t
+head_of(const struct digest *id)
 {
 	uint64_t word = 0;
 
 	for (int i = 0; i < 8; i++)
 		word = word << 8 | id->byte[i];
-	return word == 0 ? 64 : (unsigned)__builtin_clzll(word);
+	return word;
+}
+
+static unsigned
+leading_zeros(const struct digest *id)
+{
+	return packer_zeros(head_of(id));
+}
+
+/* Leave out of the sample what begins with fewer zero bits. */
+static void
+thin_sample(struct packer *p, unsigned bits)
+{
+	size_t kept = 0;
+
+	p->sample_bits = bits;
+	for (size_t i = 0; i < p->samples; i++)
+		if (packer_zeros(p->sample[i].head) >= bits)
+			p->sample[kept++] = p->sample[i];
+	p->samples = kept;
+}
+
+static void
+take_sample(struct packer *p, const struct digest *id, size_t len)
+{
+	uint64_t head = head_of(id);
+
+	while (p->samples == p->samples_max && p->sample_bits < 63)
+		thin_sample(p, p->sample_bits + 1);
+	if (packer_zeros(head) >= p->sample_bits && p->samples < p->samples_max)
+		p->sample[p->samples++] =
+		    (struct packer_sample){ head, (uint32_t)len, p->level };
 }
 
 /*
@@ -132,6 +168,8 @@ thin_out(struct packer *p, struct fault *why)
 	enum blk_status st = p->bits == 0 ? begin_traces(p, why) : BLK_OK;
 
 	p->bits++;
+	if (p->sample_bits < p->bits)
+		thin_sample(p, p->bits);
 	p->kept = p->kept_bytes = 0;
 	for (size_t i = 0; st == BLK_OK && i < p->seen.slots; i++) {
 		const struct idmap_entry *e = &p->seen.slot[i];
@@ -169,6 +207,7 @@ note(struct packer *p, const struct digest *id, size_t len, bool *is_new,
 	*value = (int64_t)len;
 	p->kept++;
 	p->kept_bytes += len;
+	take_sample(p, id, len);
 	return p->seen.used > p->seen_max ? thin_out(p, why) : BLK_OK;
 }
 

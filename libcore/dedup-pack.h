@@ -29,6 +29,12 @@ void packing_release(struct packing *p);
  * were seen are kept up to a bound; beyond it only those that begin with so
  * many zero bits, and each of them stands for 2^bits.
  */
+struct packer_sample { /* of an id that was new */
+	uint64_t head; /* its first bytes */
+	uint32_t length;
+	uint32_t level;
+};
+
 struct packer {
 	struct packing *to;
 	struct idmap seen;
@@ -40,7 +46,21 @@ struct packer {
 	uint8_t *plain;            /* of the frame at hand */
 	size_t len;
 	uint64_t packed, stored, frames; /* plain bytes packed, and into what */
+	/* How many references lead to what is added next: counts of one level
+	 * are written together. */
+	uint32_t level;
+	/* New ids in order: those that begin with so many zero bits. */
+	struct packer_sample *sample;
+	size_t samples, samples_max;
+	unsigned sample_bits; /* not below bits */
 };
+
+/* How many zero bits an id begins with. */
+static inline unsigned
+packer_zeros(uint64_t head)
+{
+	return head == 0 ? 64 : (unsigned)__builtin_clzll(head);
+}
 
 MUST_USE enum blk_status packer_open(
     struct packer *p, struct packing *to, size_t seen_max, struct fault *why);
@@ -57,6 +77,13 @@ struct packed {
 
 MUST_USE enum blk_status packer_end(
     struct packer *p, struct packed *sum, struct fault *why);
+
+/* What the index of a store takes that holds objects, of which these packers
+ * have samples, in so many segments. */
+MUST_USE enum blk_status packer_index(const struct packer *data,
+    uint64_t data_segments, const struct packer *structure,
+    uint64_t structure_segments, uint64_t objects, uint64_t *bytes,
+    struct fault *why);
 
 /* How many segments so much makes, where lanes threads fill one each. */
 uint64_t packed_segments(const struct packed *sum, unsigned lanes);

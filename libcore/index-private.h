@@ -443,6 +443,8 @@ MUST_USE enum blk_status index_damage_restore(
 
 /* --- index-verify.c --- */
 
+/* Of all pages; 0 when it cannot be told. */
+uint64_t index_pages_bytes(struct index *x);
 enum blk_status index_verify(
     struct catalog *c, enum catalog_rows which, struct fault *why);
 /*

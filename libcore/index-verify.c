@@ -291,6 +291,18 @@ index_sweep(struct index *x, bool all, struct fault *why)
 
 /* --- giving pages back --- */
 
+uint64_t
+index_pages_bytes(struct index *x)
+{
+	struct fault ignored = FAULT_NONE;
+	uint64_t pages, size;
+
+	if (number(x, "PRAGMA page_count", &pages, &ignored) != BLK_OK ||
+	    number(x, "PRAGMA page_size", &size, &ignored) != BLK_OK)
+		return 0;
+	return pages * size;
+}
+
 static enum blk_status
 free_pages(
     struct index *x, uint64_t *unused, uint64_t *pages, struct fault *why)

@@ -323,7 +323,7 @@ index_bytes(struct catalog *c)
 	struct index *x = index_of(c);
 
 	if (x->o.in_memory)
-		return 0;
+		return index_pages_bytes(x);
 	return index_size_of(x, INDEX_FILE) +
 	    index_size_of(x, INDEX_FILE "-wal");
 }

@@ -35,7 +35,7 @@ struct index_options {
 	uint64_t cache_bytes; /* SQLite's page cache, at most */
 	bool group;           /* files 0660 instead of 0600 */
 	bool read_only;       /* open an existing one without writing to it */
-	bool in_memory;       /* :memory:, no files, no locks: for tests */
+	bool in_memory;       /* :memory:, no files, no locks */
 };
 
 /*

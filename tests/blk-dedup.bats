@@ -70,6 +70,25 @@ real() { # MIN:AVG:MAX
 	done
 }
 
+@test "an estimate knows the size of the index within 2 %" {
+	local pages
+
+	need sqlite3
+	for d in {1..30}; do
+		mkdir -p "tree/$((d % 5))/$d"
+		for i in {1..100}; do echo "$d $i" >"tree/$((d % 5))/$d/$i"; done
+		seq "$d" 20000 >"tree/$((d % 5))/long$d"
+	done
+	blk-backup create -q -j 1 -N tree tree >/dev/null
+	pages=$(sqlite3 -readonly "$BLK_STORE/index-1.db" 'PRAGMA page_count')
+	blk-dedup --json -j 1 --estimate tree >estimate
+	within 2 "$(field estimate index_bytes)" $((pages * 4096))
+	# a sample of the ids will do
+	blk-dedup --json -j 1 --estimate --max-memory 256K tree >estimate
+	[ "$(jq .sampled estimate)" = true ]
+	within 8 "$(field estimate index_bytes)" $((pages * 4096))
+}
+
 @test "an estimate is bounded in memory: it takes a sample, and says so" {
 	head -c 6000000 /dev/urandom >data/random
 	cp data/random data/the-same
