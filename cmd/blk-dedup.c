@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "dedup-report.h"
 #include "dedup.h"
 #include "open.h"
 #include "when.h"
 
 #define SIZES_MAX 16
-#define TOP 20
 
 enum {
 	OPT_APPLY = CLI_LONG,
@@ -291,144 +291,12 @@ estimate(struct cli *c, const struct request *r, int *code, struct fault *why)
 	return st;
 }
 
-/* --- the report --- */
-
-static const struct output_field report_fields[] = {
-	{ .name = "what" },
-	{ .name = "bytes", .right = true },
-	{ .name = NULL },
-};
-
-static const struct output_field duplicate_fields[] = {
-	{ .name = "saved", .title = "SAVED", .right = true },
-	{ .name = "size", .title = "SIZE", .right = true },
-	{ .name = "count", .title = "TIMES", .right = true },
-	{ .name = "id", .title = "ID" },
-	{ .name = "name", .title = "NAME" },
-	{ .name = "content_type", .title = "TYPE" },
-	{ .name = NULL },
-};
-
-struct named {
-	char name[256], type[256];
-};
-
-static enum blk_status
-first_name(void *arg, const struct catalog_version *v, struct fault *why)
-{
-	struct named *n = arg;
-
-	(void)why;
-	if (n->name[0] != '\0')
-		return BLK_OK;
-	snprintf(n->name, sizeof(n->name), "%s", v->v.name);
-	snprintf(n->type, sizeof(n->type), "%s", v->v.type);
-	return BLK_OK;
-}
-
-static enum blk_status
-print_duplicate(struct output *out, struct store *s,
-    const struct dedup_duplicate *d, struct fault *why)
-{
-	const struct catalog_query q = { .content = &d->id, .named = true };
-	struct catalog *c = store_catalog(s);
-	struct named n = { .name = "" };
-	char hex[DIGEST_HEX];
-	enum blk_status st;
-
-	st = c->type->version_each(c, &q, first_name, &n, why);
-	if (st != BLK_OK)
-		return st;
-	digest_hex(&d->id, hex);
-	output_begin(out, "duplicate");
-	output_size(out, "saved", (d->count - 1) * d->size);
-	output_size(out, "size", d->size);
-	output_u64(out, "count", d->count);
-	output_string(out, "id", hex);
-	output_bytes(out, "name", n.name, strlen(n.name));
-	output_bytes(out, "content_type", n.type, strlen(n.type));
-	return output_end(out, why);
-}
-
-static enum blk_status
-print_duplicates(struct cli *c, struct store *s, const struct dedup_report *r,
-    struct fault *why)
-{
-	struct output_options o = cli_output(c);
-	struct output *out = NULL;
-	enum blk_status st;
-
-	o.type = "duplicate";
-	o.field = duplicate_fields;
-	o.columns = "saved size count id name content_type";
-	o.titles = true;
-	st = output_open(&o, &out, why);
-	for (size_t i = 0; st == BLK_OK && i < r->tops; i++)
-		st = print_duplicate(out, s, &r->top[i], why);
-	if (st == BLK_OK)
-		st = output_finish(out, why);
-	output_free(out);
-	return st;
-}
-
-static enum blk_status
-print_line(
-    struct output *out, const char *what, uint64_t bytes, struct fault *why)
-{
-	output_begin(out, "space");
-	output_string(out, "what", what);
-	output_size(out, "bytes", bytes);
-	return output_end(out, why);
-}
-
-static enum blk_status
-print_report(struct cli *c, const struct dedup_report *r, struct fault *why)
-{
-	const struct {
-		const char *what;
-		uint64_t bytes;
-	} line[] = {
-		{ "referred to", r->logical },
-		{ "each content once", r->whole },
-		{ "each chunk once", r->chunked },
-		{ "lists, trees and records", r->structure },
-		{ "stored", r->stored },
-		{ "not yet cut by content", r->uncut },
-	};
-	struct output_options o = cli_output(c);
-	struct output *out = NULL;
-	enum blk_status st;
-
-	o.type = "space";
-	o.field = report_fields;
-	o.columns = "what bytes";
-	st = output_open(&o, &out, why);
-	for (size_t i = 0; st == BLK_OK && i < sizeof(line) / sizeof(line[0]);
-	     i++)
-		st = print_line(out, line[i].what, line[i].bytes, why);
-	if (st == BLK_OK)
-		st = output_finish(out, why);
-	output_free(out);
-	return st;
-}
-
-static enum blk_status
-report(struct cli *c, struct opened *o, struct fault *why)
-{
-	struct dedup_report r = { .top = NULL };
-	enum blk_status st = open_store(c, false, NULL, o, why);
-
-	if (st == BLK_OK)
-		st = dedup_look(o->store, TOP, &r, why);
-	if (st == BLK_OK)
-		st = print_report(c, &r, why);
-	if (st == BLK_OK)
-		st = print_duplicates(c, o->store, &r, why);
-	dedup_report_release(&r);
-	return st;
-}
-
 /* --- --apply --- */
+
+static const struct output_field applied_fields[] = {
+	{ .name = "what" },
+	{ .name = NULL },
+};
 
 static enum blk_status
 print_applied(struct cli *c, const struct dedup_applied *a, struct fault *why)
@@ -448,7 +316,7 @@ print_applied(struct cli *c, const struct dedup_applied *a, struct fault *why)
 		return BLK_OK;
 	}
 	o.type = "none";
-	o.field = report_fields;
+	o.field = applied_fields;
 	o.columns = "what";
 	st = output_open(&o, &out, why);
 	if (st == BLK_OK) {
@@ -500,8 +368,8 @@ main(int argc, char *argv[])
 		st = estimate(&c, &r, &code, &why);
 	else if (r.apply)
 		st = apply(&c, &r, &o, &why);
-	else
-		st = report(&c, &o, &why);
+	else if ((st = open_store(&c, false, NULL, &o, &why)) == BLK_OK)
+		st = dedup_report_print(&c, o.store, &why);
 	open_close(&o);
 	return cli_end(&c, st == BLK_OK ? code : cli_fail(&c, st, &why));
 }

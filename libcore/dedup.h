@@ -84,6 +84,29 @@ void dedup_report_release(struct dedup_report *r);
 MUST_USE enum blk_status dedup_look(
     struct store *s, size_t top, struct dedup_report *r, struct fault *why);
 
+enum dedup_by { DEDUP_NAME, DEDUP_TYPE };
+
+struct dedup_group {
+	char *label; /* the name, or the type: "" where there is none */
+	uint64_t versions;
+	uint64_t size;   /* of all versions */
+	bool known;      /* what follows; not where memory does not suffice */
+	uint64_t data;   /* of that, each chunk once */
+	uint64_t stored; /* what it takes, with structure; see usage.h */
+};
+
+struct dedup_groups {
+	struct dedup_group *group; /* owned; the largest sizes first */
+	size_t groups;
+};
+
+void dedup_groups_release(struct dedup_groups *g);
+
+/* What is saved by name (without the 64-hex ones), or by type; the top
+ * largest.  Walks the structure of these. */
+MUST_USE enum blk_status dedup_group(struct store *s, enum dedup_by by,
+    size_t top, struct dedup_groups *g, struct fault *why);
+
 /* --- chunking afterwards --- */
 
 struct dedup_applied {

@@ -119,6 +119,31 @@ real() { # MIN:AVG:MAX
 	grep -q "$(sha256sum <data/20 | cut -c 1-64)" out
 }
 
+@test "blk-dedup reports by name and by type" {
+	seq 20000 >all
+	for i in 1 2 3; do seq "$i" 20000; done >three
+	seq 2 20000 >less
+	blk-put -q -N numbers -t text/plain all >/dev/null
+	blk-put -q -N numbers -t text/plain less >/dev/null
+	blk-put -q -N copy -t text/plain all >/dev/null
+	blk-put -q three >/dev/null
+	blk-dedup --json >out
+	size=$(($(stat -c %s all) + $(stat -c %s less)))
+	jq -s -e "any(.[]; .type == \"name\" and .name == \"numbers\" and
+		.versions == 2 and .size == $size and .saved == .size - .data and
+		.saved > 0 and .stored > 0)" out
+	jq -s -e 'any(.[]; .type == "name" and .name == "copy" and .saved == 0)' out
+	[ "$(jq -r 'select(.type == "name").name' out | paste -sd ' ')" = 'numbers copy' ]
+	jq -s -e "any(.[]; .type == \"type\" and .content_type == \"text/plain\" and
+		.versions == 3 and .size == $size + $(stat -c %s all))" out
+	jq -s -e 'any(.[]; .type == "type" and .content_type == "" and .versions == 1)' out
+	jq -s -e '[.[] | select(.type == "space") | {(.what): .bytes}] | add |
+		.["saved by whole contents"] ==
+			.["referred to"] - .["each content once"] and
+		.["saved by chunks beyond that"] ==
+			.["each content once"] - .["each chunk once"]' out
+}
+
 @test "blk-dedup --apply cuts anew what was stored without, and no id changes" {
 	head -c 3000000 /dev/urandom >in
 	blk-put -N one in

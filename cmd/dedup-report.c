@@ -1,0 +1,220 @@
+/*
+ * What blk-dedup says of a store: where its space goes, the largest
+ * duplicates, and what is saved by name and by type.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "dedup-report.h"
+#include "dedup.h"
+
+#define TOP 20
+
+static const struct output_field report_fields[] = {
+	{ .name = "what" },
+	{ .name = "bytes", .right = true },
+	{ .name = NULL },
+};
+
+static const struct output_field duplicate_fields[] = {
+	{ .name = "saved", .title = "SAVED", .right = true },
+	{ .name = "size", .title = "SIZE", .right = true },
+	{ .name = "count", .title = "TIMES", .right = true },
+	{ .name = "id", .title = "ID" },
+	{ .name = "name", .title = "NAME" },
+	{ .name = "content_type", .title = "TYPE" },
+	{ .name = NULL },
+};
+
+struct named {
+	char name[256], type[256];
+};
+
+static enum blk_status
+first_name(void *arg, const struct catalog_version *v, struct fault *why)
+{
+	struct named *n = arg;
+
+	(void)why;
+	if (n->name[0] != '\0')
+		return BLK_OK;
+	snprintf(n->name, sizeof(n->name), "%s", v->v.name);
+	snprintf(n->type, sizeof(n->type), "%s", v->v.type);
+	return BLK_OK;
+}
+
+static enum blk_status
+print_duplicate(struct output *out, struct store *s,
+    const struct dedup_duplicate *d, struct fault *why)
+{
+	const struct catalog_query q = { .content = &d->id, .named = true };
+	struct catalog *c = store_catalog(s);
+	struct named n = { .name = "" };
+	char hex[DIGEST_HEX];
+	enum blk_status st;
+
+	st = c->type->version_each(c, &q, first_name, &n, why);
+	if (st != BLK_OK)
+		return st;
+	digest_hex(&d->id, hex);
+	output_begin(out, "duplicate");
+	output_size(out, "saved", (d->count - 1) * d->size);
+	output_size(out, "size", d->size);
+	output_u64(out, "count", d->count);
+	output_string(out, "id", hex);
+	output_bytes(out, "name", n.name, strlen(n.name));
+	output_bytes(out, "content_type", n.type, strlen(n.type));
+	return output_end(out, why);
+}
+
+static enum blk_status
+print_duplicates(struct cli *c, struct store *s, const struct dedup_report *r,
+    struct fault *why)
+{
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	o.type = "duplicate";
+	o.field = duplicate_fields;
+	o.columns = "saved size count id name content_type";
+	o.titles = true;
+	st = output_open(&o, &out, why);
+	for (size_t i = 0; st == BLK_OK && i < r->tops; i++)
+		st = print_duplicate(out, s, &r->top[i], why);
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+static enum blk_status
+print_line(
+    struct output *out, const char *what, uint64_t bytes, struct fault *why)
+{
+	output_begin(out, "space");
+	output_string(out, "what", what);
+	output_size(out, "bytes", bytes);
+	return output_end(out, why);
+}
+
+static uint64_t
+less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static enum blk_status
+print_report(struct cli *c, const struct dedup_report *r, struct fault *why)
+{
+	const struct {
+		const char *what;
+		uint64_t bytes;
+	} line[] = {
+		{ "referred to", r->logical },
+		{ "each content once", r->whole },
+		{ "each chunk once", r->chunked },
+		{ "saved by whole contents", less(r->logical, r->whole) },
+		{ "saved by chunks beyond that", less(r->whole, r->chunked) },
+		{ "lists, trees and records", r->structure },
+		{ "stored", r->stored },
+		{ "not yet cut by content", r->uncut },
+	};
+	struct output_options o = cli_output(c);
+	struct output *out = NULL;
+	enum blk_status st;
+
+	o.type = "space";
+	o.field = report_fields;
+	o.columns = "what bytes";
+	st = output_open(&o, &out, why);
+	for (size_t i = 0; st == BLK_OK && i < sizeof(line) / sizeof(line[0]);
+	     i++)
+		st = print_line(out, line[i].what, line[i].bytes, why);
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	return st;
+}
+
+/* --- by name, by type --- */
+
+/* Of those whose chunks there was no memory to tell apart, saved is empty. */
+static const struct output_field name_fields[] = {
+	{ .name = "saved", .title = "SAVED", .right = true },
+	{ .name = "size", .title = "SIZE", .right = true },
+	{ .name = "data", .title = "CHUNKS", .right = true },
+	{ .name = "stored", .title = "STORED", .right = true },
+	{ .name = "versions", .title = "VERSIONS", .right = true },
+	{ .name = "name", .title = "NAME" },
+	{ .name = NULL },
+};
+
+static const struct output_field type_fields[] = {
+	{ .name = "saved", .title = "SAVED", .right = true },
+	{ .name = "size", .title = "SIZE", .right = true },
+	{ .name = "data", .title = "CHUNKS", .right = true },
+	{ .name = "stored", .title = "STORED", .right = true },
+	{ .name = "versions", .title = "VERSIONS", .right = true },
+	{ .name = "content_type", .title = "TYPE" },
+	{ .name = NULL },
+};
+
+static enum blk_status
+print_group(struct output *out, enum dedup_by by, const struct dedup_group *g,
+    struct fault *why)
+{
+	output_begin(out, by == DEDUP_NAME ? "name" : "type");
+	if (g->known) {
+		output_size(out, "saved", less(g->size, g->data));
+		output_size(out, "data", g->data);
+		output_size(out, "stored", g->stored);
+	}
+	output_size(out, "size", g->size);
+	output_u64(out, "versions", g->versions);
+	output_bytes(out, by == DEDUP_NAME ? "name" : "content_type", g->label,
+	    strlen(g->label));
+	return output_end(out, why);
+}
+
+static enum blk_status
+print_groups(
+    struct cli *c, struct store *s, enum dedup_by by, struct fault *why)
+{
+	struct output_options o = cli_output(c);
+	struct dedup_groups g = { .group = NULL };
+	struct output *out = NULL;
+	enum blk_status st = dedup_group(s, by, TOP, &g, why);
+
+	o.type = by == DEDUP_NAME ? "name" : "type";
+	o.field = by == DEDUP_NAME ? name_fields : type_fields;
+	o.columns = by == DEDUP_NAME
+	    ? "saved size data stored versions name"
+	    : "saved size data stored versions content_type";
+	o.titles = true;
+	if (st == BLK_OK)
+		st = output_open(&o, &out, why);
+	for (size_t i = 0; st == BLK_OK && i < g.groups; i++)
+		st = print_group(out, by, &g.group[i], why);
+	if (st == BLK_OK)
+		st = output_finish(out, why);
+	output_free(out);
+	dedup_groups_release(&g);
+	return st;
+}
+
+enum blk_status
+dedup_report_print(struct cli *c, struct store *s, struct fault *why)
+{
+	struct dedup_report r = { .top = NULL };
+	enum blk_status st = dedup_look(s, TOP, &r, why);
+
+	if (st == BLK_OK)
+		st = print_report(c, &r, why);
+	if (st == BLK_OK)
+		st = print_duplicates(c, s, &r, why);
+	dedup_report_release(&r);
+	if (st == BLK_OK)
+		st = print_groups(c, s, DEDUP_NAME, why);
+	return st == BLK_OK ? print_groups(c, s, DEDUP_TYPE, why) : st;
+}
