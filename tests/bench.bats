@@ -51,6 +51,13 @@ rows_have() { # BENCH FIRST COLUMN ROW...
 	! command -v gnuplot || grep -q '>tar<' growth.svg || fail 'no peers drawn'
 }
 
+@test "knowing what is whose, and giving space back, are measured" {
+	BENCH_OBJECTS=20 BENCH_GARBAGE=3 run -0 bash "$SRC/tests/bench/space.sh"
+	rows_have commands command value 'stat of a snapshot' 'stat of one of 20' \
+		'stored, 20 pruned to 3' 'restore, 20 pruned to 3' \
+		'forget one of two' 'read to collect 1 % of 3 MB'
+}
+
 @test "short commands are measured" {
 	BENCH_OBJECTS=20 run -0 bash "$SRC/tests/bench/small.sh"
 	rows_have commands command value 'blk-get --version' 'put --batch' \
