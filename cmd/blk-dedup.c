@@ -84,6 +84,8 @@ parse_time(struct cli *c, struct request *r, const char *arg)
 
 	if (when_duration(arg, &span, &why) != BLK_OK)
 		cli_usage(c, "--max-time: %s", why.text);
+	if (when_span_is_zero(span))
+		cli_usage(c, "--max-time: '%s' is no time at all", arg);
 	r->max_time_ms =
 	    (span.seconds + (span.days + 30 * span.months) * 86400) * 1000;
 }

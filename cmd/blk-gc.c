@@ -80,6 +80,15 @@ percent(const struct cli *c, const char *arg)
 	return (int)cli_number(c, "max-unused", arg, 0, 100);
 }
 
+/* 0 is no bound to libcore, and nothing to users: one byte is as good. */
+static uint64_t
+repack_size(const struct cli *c, const char *arg)
+{
+	uint64_t size = cli_size(c, "max-repack-size", arg);
+
+	return size > 0 ? size : 1;
+}
+
 static struct collect_options
 parse(struct cli *c)
 {
@@ -91,7 +100,7 @@ parse(struct cli *c)
 		if (id == OPT_MAX_UNUSED)
 			o.max_unused = percent(c, arg);
 		else if (id == OPT_MAX_REPACK_SIZE)
-			o.max_repack = cli_size(c, "max-repack-size", arg);
+			o.max_repack = repack_size(c, arg);
 		else if (id == OPT_MAX_TIME)
 			o.max_time_ms = duration_ms(c, "--max-time", arg);
 		else if (id == OPT_FORCE_CLOCK)

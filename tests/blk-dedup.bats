@@ -175,6 +175,7 @@ real() { # MIN:AVG:MAX
 	run -2 blk-dedup --chunk-size 4096:16384:65536
 	run -2 blk-dedup --estimate --chunk-size 5:4:3 data
 	run -2 blk-dedup --max-time 5m
+	run -2 blk-dedup --apply --max-time 0s
 	run -1 --separate-stderr blk-dedup --estimate absent
 	[[ ${stderr-} == *absent* ]] || fail "$output"
 }

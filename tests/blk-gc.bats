@@ -145,6 +145,19 @@ bytes() { # DIRECTORY: of all files below
 	sed -n 'n;p' ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n 'n;p' ids)
 }
 
+@test "--max-repack-size 0 frees what is wholly dead, and copies nothing" {
+	random_file 300000 gc-a a
+	random_file 300000 gc-b b
+	random_file 300000 gc-c c
+	blk-put a b >/dev/null
+	blk-put c >/dev/null
+	blk-rm -q "$(sha a)" "$(sha c)"
+	blk-gc --max-unused 0 --max-repack-size 0 --json | tail -n 1 >out
+	[ "$(jq .copied_bytes out)" -eq 0 ]
+	[ "$(jq .condemned_segments out)" -ge 1 ]
+	blk-get "$(sha b)" | cmp - b
+}
+
 @test "--max-memory bounds what one commit of a collection moves" {
 	for i in 1 2 3; do
 		seq 600 | awk -v i="$i" '{ s = i " " $1; print length(s) "\n" s }' |
@@ -359,6 +372,7 @@ in_small_disk() {
 	run -2 blk-gc --max-time 0s
 	run -2 blk-gc --max-time soon
 	run -2 blk-gc --max-repack-size huge
+	[[ $output == *": --max-repack-size: 'huge'"* ]] || fail "$output"
 	run -2 blk-gc operand
 	run -6 blk-gc -s "$PWD/none"
 }
