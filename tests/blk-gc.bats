@@ -145,6 +145,27 @@ bytes() { # DIRECTORY: of all files below
 	sed -n 'n;p' ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n 'n;p' ids)
 }
 
+@test "20 versions pruned to 3 take 5 % more than a new store of these, at most" {
+	mkdir tree
+	random_file 3000000 versions noise
+	split -a 2 -b 50000 noise tree/
+	blk-init -s fresh
+	for i in {1..20}; do
+		# a tenth of it is new each time, and one file longer
+		random_file 300000 "version $i" new
+		split -a 1 -b 50000 new "tree/$((i % 7))"
+		seq "$i" 3000 >>tree/aa
+		blk-backup create -q -N tree tree >/dev/null
+		[ "$i" -lt 18 ] || blk-backup create -q -s fresh -N tree tree >/dev/null
+	done
+	blk-backup prune -q --keep-last 3
+	blk-gc -q
+	[ $((100 * $(bytes store))) -le $((105 * $(bytes fresh))) ] ||
+		fail "$(bytes store), not $(bytes fresh)"
+	blk-backup restore -q tree -t out
+	diff -r tree out
+}
+
 @test "--max-repack-size 0 frees what is wholly dead, and copies nothing" {
 	random_file 300000 gc-a a
 	random_file 300000 gc-b b
