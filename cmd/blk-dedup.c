@@ -133,13 +133,21 @@ static const struct output_field chunk_fields[] = {
 	{ .name = NULL },
 };
 
+struct cutting {
+	struct output *out;
+	uint64_t files, chunks, bytes;
+};
+
 static enum blk_status
 print_chunk(void *arg, uint64_t offset, uint32_t length,
     const struct digest *id, struct fault *why)
 {
-	struct output *out = arg;
+	struct cutting *x = arg;
+	struct output *out = x->out;
 	char hex[DIGEST_HEX];
 
+	x->chunks++;
+	x->bytes += length;
 	digest_hex(id, hex);
 	output_begin(out, "chunk");
 	output_u64(out, "offset", offset);
@@ -149,16 +157,29 @@ print_chunk(void *arg, uint64_t offset, uint32_t length,
 }
 
 static enum blk_status
+end_chunks(const struct cutting *x, struct fault *why)
+{
+	enum blk_status st;
+
+	output_begin(x->out, "summary");
+	output_u64(x->out, "files", x->files);
+	output_u64(x->out, "chunks", x->chunks);
+	output_u64(x->out, "bytes", x->bytes);
+	st = output_end(x->out, why);
+	return st == BLK_OK ? output_finish(x->out, why) : st;
+}
+
+static enum blk_status
 chunks(struct cli *c, const struct request *r, int *code, struct fault *why)
 {
 	struct output_options o = cli_output(c);
-	struct output *out = NULL;
+	struct cutting x = { .out = NULL };
 	enum blk_status st;
 
 	o.type = "chunk";
 	o.field = chunk_fields;
 	o.format = "%(offset) %(length) %(id)";
-	st = output_open(&o, &out, why);
+	st = output_open(&o, &x.out, why);
 	for (char **p = c->operand; st == BLK_OK && *p != NULL; p++) {
 		struct fault bad = FAULT_NONE;
 		int fd = strcmp(*p, "-") == 0 ? STDIN_FILENO
@@ -167,15 +188,17 @@ chunks(struct cli *c, const struct request *r, int *code, struct fault *why)
 		if (fd == -1)
 			fault_sys(&bad, "%s", *p);
 		if (fd == -1 ||
-		    dedup_chunks(
-		        fd, *p, &r->sizes[0], print_chunk, out, &bad) != BLK_OK)
+		    dedup_chunks(fd, *p, &r->sizes[0], print_chunk, &x, &bad) !=
+		        BLK_OK)
 			*code = cli_error(c, EXIT_INCOMPLETE, "%s", bad.text);
+		else
+			x.files++;
 		if (fd > STDIN_FILENO)
 			close(fd);
 	}
 	if (st == BLK_OK)
-		st = output_finish(out, why);
-	output_free(out);
+		st = end_chunks(&x, why);
+	output_free(x.out);
 	return st;
 }
 
@@ -195,6 +218,21 @@ static const struct output_field estimate_fields[] = {
 	{ .name = "sampled" },
 	{ .name = NULL },
 };
+
+/* What is the same for all sizes. */
+static enum blk_status
+end_estimates(
+    struct output *out, const struct dedup_estimate *e, struct fault *why)
+{
+	enum blk_status st;
+
+	output_begin(out, "summary");
+	output_u64(out, "files", e->files);
+	output_u64(out, "dirs", e->dirs);
+	output_u64(out, "bytes", e->bytes);
+	st = output_end(out, why);
+	return st == BLK_OK ? output_finish(out, why) : st;
+}
 
 struct estimating {
 	struct cli *c;
@@ -286,7 +324,7 @@ estimate(struct cli *c, const struct request *r, int *code, struct fault *why)
 		    "figures are from a sample: all ids would take more than "
 		    "--max-memory");
 	if (st == BLK_OK)
-		st = output_finish(out, why);
+		st = end_estimates(out, &e[0], why);
 	output_free(out);
 	if (x.incomplete)
 		*code = EXIT_INCOMPLETE;

@@ -178,8 +178,23 @@ print_group(struct output *out, enum dedup_by by, const struct dedup_group *g,
 }
 
 static enum blk_status
-print_groups(
-    struct cli *c, struct store *s, enum dedup_by by, struct fault *why)
+print_summary(
+    struct output *out, const struct dedup_report *r, struct fault *why)
+{
+	output_begin(out, "summary");
+	output_u64(out, "referred_bytes", r->logical);
+	output_u64(out, "content_bytes", r->whole);
+	output_u64(out, "chunk_bytes", r->chunked);
+	output_u64(out, "structure_bytes", r->structure);
+	output_u64(out, "stored_bytes", r->stored);
+	output_u64(out, "uncut_bytes", r->uncut);
+	return output_end(out, why);
+}
+
+/* sum, unless NULL: with it the report ends. */
+static enum blk_status
+print_groups(struct cli *c, struct store *s, enum dedup_by by,
+    const struct dedup_report *sum, struct fault *why)
 {
 	struct output_options o = cli_output(c);
 	struct dedup_groups g = { .group = NULL };
@@ -196,6 +211,8 @@ print_groups(
 		st = output_open(&o, &out, why);
 	for (size_t i = 0; st == BLK_OK && i < g.groups; i++)
 		st = print_group(out, by, &g.group[i], why);
+	if (st == BLK_OK && sum != NULL)
+		st = print_summary(out, sum, why);
 	if (st == BLK_OK)
 		st = output_finish(out, why);
 	output_free(out);
@@ -213,8 +230,10 @@ dedup_report_print(struct cli *c, struct store *s, struct fault *why)
 		st = print_report(c, &r, why);
 	if (st == BLK_OK)
 		st = print_duplicates(c, s, &r, why);
-	dedup_report_release(&r);
 	if (st == BLK_OK)
-		st = print_groups(c, s, DEDUP_NAME, why);
-	return st == BLK_OK ? print_groups(c, s, DEDUP_TYPE, why) : st;
+		st = print_groups(c, s, DEDUP_NAME, NULL, why);
+	if (st == BLK_OK)
+		st = print_groups(c, s, DEDUP_TYPE, &r, why);
+	dedup_report_release(&r);
+	return st;
 }

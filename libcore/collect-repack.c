@@ -10,8 +10,7 @@
 #include "rules.h"
 
 #define LANES_MAX 64
-#define OBJECT_BYTES 2048 /* of memory, for each object of a round's victims   \
-	                   */
+#define OBJECT_BYTES 2048 /* of memory, for each object of a victim */
 #define SEGMENT_LEAST ((uint64_t)1 << 20)
 
 /* --- condemning --- */

@@ -85,7 +85,7 @@ real() { # MIN:AVG:MAX
 	within 2 "$(field estimate index_bytes)" $((pages * 4096))
 	# a sample of the ids will do
 	blk-dedup --json -j 1 --estimate --max-memory 256K tree >estimate
-	[ "$(jq .sampled estimate)" = true ]
+	[ "$(field estimate sampled)" = true ]
 	within 8 "$(field estimate index_bytes)" $((pages * 4096))
 }
 
@@ -94,8 +94,8 @@ real() { # MIN:AVG:MAX
 	cp data/random data/the-same
 	blk-dedup --json --estimate data >all
 	blk-dedup --json --estimate --max-memory 64K data >some
-	[ "$(jq .sampled all)" = false ]
-	[ "$(jq .sampled some)" = true ]
+	[ "$(field all sampled)" = false ]
+	[ "$(field some sampled)" = true ]
 	within 25 "$(field some unique_bytes)" "$(field all unique_bytes)"
 	within 25 "$(field some stored_bytes)" "$(field all stored_bytes)"
 }
@@ -166,6 +166,15 @@ real() { # MIN:AVG:MAX
 	blk-dedup --apply -n
 	find "$BLK_STORE/log" "$BLK_STORE/segments" -type f | sort >after
 	cmp before after
+}
+
+@test "blk-dedup --json ends in a summary" {
+	blk-put -q -N five data/20 >/dev/null
+	for form in '' '--estimate data' '--chunks data/20' '--apply -n'; do
+		# shellcheck disable=SC2086
+		blk-dedup --json $form | tail -n 1 >last
+		[ "$(jq -r .type last)" = summary ] || fail "$form: $(cat last)"
+	done
 }
 
 @test "blk-dedup refuses what makes no sense" {
