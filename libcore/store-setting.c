@@ -17,7 +17,7 @@ static const struct setting {
 	{ "compression", "zstd:3", A_COMPRESSION, 0, 0 },
 	{ "frame-size", "1M", A_SIZE, 4096, SEGMENT_FRAME_MAX },
 	{ "gc.keep-unreferenced", "24h", A_DURATION, 0, 0 },
-	{ "gc.max-unused", "5", A_PERCENTAGE, 0, 100 },
+	{ "gc.max-unused", "4", A_PERCENTAGE, 0, 100 },
 	{ "segment-size", "16M", A_SIZE, 65536, SEGMENT_MAX / 2 },
 };
 

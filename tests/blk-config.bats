@@ -15,7 +15,7 @@ commits() {
 	[ "$output" = 'compression=zstd:3
 frame-size=1M
 gc.keep-unreferenced=24h
-gc.max-unused=5
+gc.max-unused=4
 segment-size=16M' ]
 	[ -z "$stderr" ]
 }
@@ -36,7 +36,7 @@ segment-size=16M' ]
 	blk-config set user.a b
 	blk-config set gc.max-unused ''
 	blk-config set user.a ''
-	[ "$(blk-config get gc.max-unused)" = 5 ]
+	[ "$(blk-config get gc.max-unused)" = 4 ]
 	run -6 --separate-stderr blk-config get user.a
 	[ "$stderr" = 'blk-config: user.a: not set' ]
 	run ! grep user.a <(blk-config list)
