@@ -25,7 +25,8 @@ struct batch {
 static enum blk_status
 say(const void *data, size_t len, struct fault *why)
 {
-	if (fwrite_unlocked(data, 1, len, stdout) != len)
+	/* Nothing may come without a place. */
+	if (len > 0 && fwrite_unlocked(data, 1, len, stdout) != len)
 		return fault_sys(why, "standard output");
 	return BLK_OK;
 }
