@@ -317,7 +317,6 @@ versions_decide(void *arg, struct store *s, struct commit *k, struct fault *why)
 	struct version model;
 	enum blk_status st;
 
-	catalog_hold(store_catalog(s));
 	st = make_model(p->wish, s, k->time, &model, why);
 	if (st == BLK_OK)
 		st = check_head(p, s, why);
@@ -329,7 +328,6 @@ versions_decide(void *arg, struct store *s, struct commit *k, struct fault *why)
 	if (st == BLK_OK && p->keep_last > 0)
 		st = drop_old(p, s, k, why);
 	version_release(&model);
-	catalog_release(store_catalog(s));
 	return st;
 }
 

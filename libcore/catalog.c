@@ -30,11 +30,10 @@ catalog_is_whole(struct catalog *c, bool *whole, struct fault *why)
 	return st;
 }
 
-void
-catalog_hold(struct catalog *c)
+enum blk_status
+catalog_hold(struct catalog *c, struct fault *why)
 {
-	if (c->type->hold != NULL)
-		c->type->hold(c);
+	return c->type->hold != NULL ? c->type->hold(c, why) : BLK_OK;
 }
 
 void

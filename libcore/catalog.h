@@ -142,10 +142,11 @@ struct catalog_type {
 	void (*rollback)(struct catalog *c);
 	/*
 	 * Until release, or begin, all reads see one state of the catalog and
-	 * cost less.  For a short run of reads; no harm where it fails.  NULL:
-	 * there is nothing to gain.  Called by catalog_hold, catalog_release.
+	 * cost less.  For a short run of reads.  Not BLK_OK: nothing is held.
+	 * NULL: nobody else changes the catalog.  Called by catalog_hold,
+	 * catalog_release.
 	 */
-	void (*hold)(struct catalog *c);
+	enum blk_status (*hold)(struct catalog *c, struct fault *why);
 	void (*release)(struct catalog *c);
 	/* Remove every row: what follows is a rebuild. Damage notes stay. */
 	enum blk_status (*clear)(struct catalog *c, struct fault *why);
@@ -329,8 +330,8 @@ MUST_USE enum blk_status catalog_memory_new(
 void catalog_close(struct catalog *c); /* NULL: does nothing */
 
 /* type->hold and type->release, where there are any.  Not between begin and
- * commit. */
-void catalog_hold(struct catalog *c);
+ * commit.  release does nothing where nothing is held. */
+MUST_USE enum blk_status catalog_hold(struct catalog *c, struct fault *why);
 void catalog_release(struct catalog *c);
 
 /* For catalogs: add a copy of id to what is live in its segment's row, or take

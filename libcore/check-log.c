@@ -475,14 +475,17 @@ check_segment(struct check *c, const struct catalog_segment *seg,
 		frames_release(store_frames(c->s), t);
 		return BLK_OK;
 	}
-	catalog_hold(cat);
+	st = catalog_hold(cat, why);
 	/* What was condemned meanwhile has no rows, which is no finding. */
-	st = cat->type->segment_find(cat, &seg->id, &now, why);
+	if (st == BLK_OK)
+		st = cat->type->segment_find(cat, &seg->id, &now, why);
 	if (st == BLK_OK && now.condemned == 0)
 		st = check_rows(c, &now, t, where, why);
 	catalog_release(cat);
 	if (st == BLK_ABSENT)
 		st = BLK_OK;
+	if (st == BLK_CORRUPT)
+		st = check_judge(c, st, CHECK_INDEX, "index", why);
 	frames_release(store_frames(c->s), t);
 	return st;
 }

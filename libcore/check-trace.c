@@ -247,8 +247,9 @@ one_pass(struct trace *t, struct fault *why)
 	enum blk_status st;
 
 	/* Trace and counts are of one state, whatever others commit. */
-	catalog_hold(cat);
-	st = cat->type->version_each(cat, &all, root, t, why);
+	st = catalog_hold(cat, why);
+	if (st == BLK_OK)
+		st = cat->type->version_each(cat, &all, root, t, why);
 	if (st == BLK_OK)
 		st = cat->type->damage_each(cat, unread_root, t, why);
 	while (st == BLK_OK && t->todos > 0) {

@@ -138,8 +138,9 @@ collect_alive(struct store *s, const struct digest *segment,
 	bool same = false;
 
 	while (st == BLK_OK && !same) {
-		catalog_hold(a.c);
-		st = look(&a, segment, &same, why);
+		st = catalog_hold(a.c, why);
+		if (st == BLK_OK)
+			st = look(&a, segment, &same, why);
 		catalog_release(a.c);
 	}
 	/* Somebody else has condemned it, and copied what lives. */

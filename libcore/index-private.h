@@ -273,7 +273,7 @@ uint64_t index_size_of(const struct index *x, const char *name);
 
 /* --- index-transaction.c --- */
 
-void index_hold(struct catalog *c);
+MUST_USE enum blk_status index_hold(struct catalog *c, struct fault *why);
 void index_release(struct catalog *c);
 enum blk_status index_begin(struct catalog *c, struct fault *why);
 enum blk_status index_commit(struct catalog *c, struct fault *why);

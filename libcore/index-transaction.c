@@ -13,22 +13,27 @@ unlock(struct index *x)
 	x->apply_fd = -1;
 }
 
-void
-index_hold(struct catalog *c)
+enum blk_status
+index_hold(struct catalog *c, struct fault *why)
 {
 	struct index *x = index_of(c);
-	struct fault ignored = FAULT_NONE;
+	enum blk_status st;
 	struct index_meta m;
 
-	if (x->held || x->writing || x->db == NULL)
-		return;
+	if (x->held || x->writing)
+		return BLK_OK;
 	x->memo.known = false;
-	x->held = index_run(x, SQL_BEGIN, &ignored, "") == BLK_OK;
+	st = index_run(x, SQL_BEGIN, why, "");
+	if (st != BLK_OK)
+		return st;
+	x->held = true;
 	/* The state is that of the first read. */
-	if (x->held && index_meta_now(x, &m, &ignored) != BLK_OK)
-		index_release(c);
-	if (x->held)
+	st = index_meta_now(x, &m, why);
+	if (st == BLK_OK)
 		index_refresh(x);
+	else
+		index_release(c);
+	return st;
 }
 
 void

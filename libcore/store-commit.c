@@ -463,8 +463,9 @@ prepare(struct attempt *a, bool *nothing, struct fault *why)
 	struct catalog *c = a->s->catalog;
 	enum blk_status st;
 
-	catalog_hold(c);
-	st = c->type->head_get(c, &a->head, why);
+	st = catalog_hold(c, why);
+	if (st == BLK_OK)
+		st = c->type->head_get(c, &a->head, why);
 	if (st == BLK_OK)
 		st = decide(a, why);
 	*nothing = st == BLK_OK && says_nothing(a);

@@ -153,7 +153,8 @@ struct store_draft {
 
 	/*
 	 * Decide names, on the head that is published on: called for each
-	 * attempt, with a commit that holds nothing but its segment lines.
+	 * attempt, with a commit that holds nothing but its segment lines,
+	 * while the catalog is held, which decide does not end.
 	 * It calls store_add_version and store_add_drop, or commit_add for
 	 * other verbs.  NULL: nothing to decide.  A status other than
 	 * BLK_OK ends the commit (BLK_BUSY for --if-head).

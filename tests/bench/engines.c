@@ -48,7 +48,6 @@ name_all(void *arg, struct store *s, struct commit *k, struct fault *why)
 	enum blk_status st = BLK_OK;
 	char none[] = "";
 
-	catalog_hold(store_catalog(s));
 	for (size_t i = e->from; st == BLK_OK && i < e->ids; i++) {
 		char hex[DIGEST_HEX];
 		struct version v = { .name = hex,
@@ -61,7 +60,6 @@ name_all(void *arg, struct store *s, struct commit *k, struct fault *why)
 		digest_hex(&e->id[i], hex);
 		st = store_add_version(s, k, &v, &vid, why);
 	}
-	catalog_release(store_catalog(s));
 	return st;
 }
 

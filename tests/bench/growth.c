@@ -129,7 +129,7 @@ look_up(struct growth *g, uint64_t base)
 	double began = bench_now(), before = bench_cpu();
 	size_t n = 0;
 
-	catalog_hold(g->c);
+	bench_ok(catalog_hold(g->c, &g->why), &g->why);
 	while (n < LOOKUPS && (n % 256 != 0 || bench_now() - began < SECONDS)) {
 		struct digest id =
 		    id_of(base + bench_draw(&g->state) % g->chunks);

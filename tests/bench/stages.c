@@ -196,7 +196,7 @@ write_files(struct stages *s)
 static void
 look_up(struct stages *s, uint8_t change)
 {
-	catalog_hold(s->catalog);
+	bench_ok(catalog_hold(s->catalog, &s->why), &s->why);
 	for (size_t i = 0; i < s->chunks; i++) {
 		struct digest id = s->id[i];
 		struct catalog_facts f;

@@ -13,6 +13,7 @@
 struct lent {
 	struct catalog base;
 	struct proc *p;
+	bool held;
 };
 
 static struct lent *
@@ -313,12 +314,55 @@ lent_counts_empty(struct catalog *c)
 
 /* --- transactions --- */
 
+static void
+lent_release(struct catalog *c)
+{
+	struct lent *l = lent_of(c);
+
+	l->p->host->readers -= l->held;
+	l->held = false;
+}
+
+/* A snapshot, as SQLite has it, in a catalog that has none: others may not
+ * change it meanwhile. */
 static enum blk_status
-lent_begin(struct catalog *c, struct fault *why)
+lent_hold(struct catalog *c, struct fault *why)
 {
 	struct lent *l = lent_of(c);
 	enum blk_status st = enter(c, why);
 
+	if (st != BLK_OK || l->held || l->p->host->owner != NULL)
+		return st;
+	l->held = true;
+	l->p->host->readers++;
+	return BLK_OK;
+}
+
+/* Wait for who reads. */
+static enum blk_status
+let_read(struct catalog *c, struct fault *why)
+{
+	struct proc *p = lent_of(c)->p;
+	struct host *h = p->host;
+	enum blk_status st = enter(c, why);
+
+	for (int i = 0; st == BLK_OK && h->readers > 0; i++) {
+		if (i == PATIENCE)
+			return fault(why, BLK_BUSY, "a reader is frozen");
+		proc_stop(p, POINT_WAIT, BACKEND_OP_STAT, "");
+		st = enter(c, why);
+	}
+	return st;
+}
+
+static enum blk_status
+lent_begin(struct catalog *c, struct fault *why)
+{
+	struct lent *l = lent_of(c);
+	enum blk_status st;
+
+	lent_release(c);
+	st = let_read(c, why);
 	if (st == BLK_OK)
 		st = real_of(c)->type->begin(real_of(c), why);
 	if (st == BLK_OK)
@@ -365,6 +409,7 @@ lent_rollback(struct catalog *c)
 static void
 lent_close(struct catalog *c)
 {
+	lent_release(c);
 	free(c);
 }
 
@@ -373,6 +418,8 @@ static const struct catalog_type lent_type = {
 	.begin = lent_begin,
 	.commit = lent_commit,
 	.rollback = lent_rollback,
+	.hold = lent_hold,
+	.release = lent_release,
 	.clear = lent_clear,
 	.head_get = lent_head_get,
 	.head_set = lent_head_set,

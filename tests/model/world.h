@@ -115,6 +115,7 @@ struct host {
 	struct world *w;
 	struct catalog *catalog;
 	struct proc *owner; /* of the open transaction */
+	unsigned readers;   /* that see one state of the catalog */
 	int64_t skew;       /* of its clock, ns */
 	/* For tests of R6: alter what is told of an id. */
 	void (*rot)(const struct host *h, const struct digest *id,

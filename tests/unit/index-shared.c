@@ -256,7 +256,7 @@ a_held_state_stays_until_it_is_released(void **state)
 	other.c = NULL;
 	ok(reopen(&other));
 	fill(n, 1, 10);
-	catalog_hold(n->c);
+	ok(catalog_hold(n->c, &n->why));
 	ok(n->c->type->facts(n->c, &id, &f, &n->why));
 	assert_int_equal(f.copies, 1);
 	fill(&other, 2, 10);
@@ -270,11 +270,28 @@ a_held_state_stays_until_it_is_released(void **state)
 	ok(other.c->type->begin(other.c, &n->why));
 	ok(other.c->type->segment_update(other.c, &s, &n->why));
 	ok(other.c->type->commit(other.c, &n->why));
-	catalog_hold(n->c);
+	ok(catalog_hold(n->c, &n->why));
 	ok(n->c->type->segment_get(n->c, 2, &s, &n->why));
 	assert_int_equal(s.condemned, 5);
 	catalog_release(n->c);
 	catalog_close(other.c);
+}
+
+static void
+a_state_that_cannot_be_held_is_said(void **state)
+{
+	struct bench *n = *state;
+	struct catalog_head h;
+
+	fill(n, 1, 10);
+	meddle(n, "UPDATE meta SET chk = chk + 1");
+	assert_int_equal(catalog_hold(n->c, &n->why), BLK_CORRUPT);
+	assert_int_equal(n->c->type->head_get(n->c, &h, &n->why), BLK_CORRUPT);
+	catalog_release(n->c);
+	meddle(n, "UPDATE meta SET chk = chk - 1");
+	ok(catalog_hold(n->c, &n->why));
+	ok(n->c->type->head_get(n->c, &h, &n->why));
+	catalog_release(n->c);
 }
 
 /* --- reading only --- */
@@ -424,6 +441,7 @@ main(void)
 		TEST(a_long_session_lets_others_replace_the_file),
 		TEST(notes_of_damage_outlive_the_file),
 		TEST(a_held_state_stays_until_it_is_released),
+		TEST(a_state_that_cannot_be_held_is_said),
 		TEST(an_index_open_for_reading_answers_and_is_not_written),
 		TEST(where_no_index_is_a_reader_makes_none),
 		TEST(what_dropped_segments_left_behind_is_swept_and_given_back),
