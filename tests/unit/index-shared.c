@@ -191,7 +191,7 @@ yield_until_replaced(struct bench *n)
 	n->o.lock_wait_ms = 10000;
 	if (reopen(n) != BLK_OK)
 		return 2;
-	for (int i = 0; i < 5000 && !replaced; i++) {
+	for (int i = 0; i < 60000 && !replaced; i++) { /* a minute */
 		if (index_yield(n->c, &replaced, &n->why) != BLK_OK)
 			return 3;
 		usleep(1000);
