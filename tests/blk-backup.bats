@@ -158,6 +158,32 @@ as_user() {
 	blk-backup show src | grep -q "error .*src/secret"
 }
 
+teardown() {
+	[ -z "${places:-}" ] || rm -rf "${places[@]}"
+}
+
+@test "copies on memory and on disk have the same tree, whoever makes the snapshot" {
+	need setpriv
+	places=()
+	for in in /dev/shm /var/tmp; do
+		[ -w "$in" ] || in=$PWD
+		places+=("$(mktemp -d "$in/blk-copy.XXXXXX")")
+	done
+	chmod 755 "${places[@]}"
+	mkdir -p "${places[0]}/src/sub" "${places[0]}/src/empty"
+	seq 100000 >"${places[0]}/src/numbers"
+	random_file 300000 copies "${places[0]}/src/sub/random"
+	ln "${places[0]}/src/numbers" "${places[0]}/src/sub/hard"
+	ln -s numbers "${places[0]}/src/link"
+	[ "$(id -u)" -ne 0 ] || chown -hR 1:2 "${places[0]}/src"
+	cp -a "${places[0]}/src" "${places[1]}"
+	blk-init -s other
+	a=$(blk-backup create --json "${places[0]}/src" | field tree_id)
+	b=$(as_user blk-backup create --json -s other "${places[1]}/src" | field tree_id)
+	[ -n "$a" ]
+	[ "$a" = "$b" ]
+}
+
 @test "a path that is not there is a failure, and makes no snapshot" {
 	run -6 --separate-stderr blk-backup create missing
 	[[ $stderr == *missing* ]] || fail "$stderr"
