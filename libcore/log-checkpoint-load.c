@@ -117,6 +117,8 @@ load_segment(
 	s.commit = next_number(l, line);
 	if (!text_i64(next(l, line), &s.time))
 		l->sound = false;
+	if (s.commit > l->head.number)
+		l->sound = false;
 	place = next(l, line);
 	s.in_log = span_is(place, "commit");
 	if (!s.in_log && !span_is(place, "segment"))
@@ -124,7 +126,8 @@ load_segment(
 	if (condemned) {
 		s.condemned = next_number(l, line);
 		s.reason = reason_of(next(l, line));
-		if (s.reason == REASON_NONE || s.condemned == 0)
+		if (s.reason == REASON_NONE || s.condemned == 0 ||
+		    s.condemned > l->head.number)
 			l->sound = false;
 	}
 	return l->sound ? l->c->type->segment_add(l->c, &s, why) : BLK_OK;
@@ -182,8 +185,9 @@ load_setting(struct loader *l, struct span *line, struct fault *why)
 	char *key = next_text(l, line), *value = next_text(l, line);
 	enum blk_status st = BLK_OK;
 
-	if (key == NULL || strcmp(key, CATALOG_REDIRECT) == 0 ||
-	    value == NULL || value[0] == '\0')
+	if (key == NULL || key[0] == '\0' ||
+	    strcmp(key, CATALOG_REDIRECT) == 0 || value == NULL ||
+	    value[0] == '\0')
 		l->sound = false;
 	ascend(l, key, 0);
 	if (l->sound)
@@ -228,9 +232,8 @@ next_fields(struct loader *l, struct span *line)
 {
 	struct span all = *line;
 
-	l->sound = l->sound && all.len > 0 && memchr(all.p, 0, all.len) == NULL;
-	while (l->sound && line->len > 0)
-		next(l, line);
+	l->sound = l->sound && text_is_fields(all);
+	*line = span_of("", 0);
 	return l->sound ? strndup(all.p, all.len) : NULL;
 }
 
@@ -356,18 +359,18 @@ load_line(void *arg, struct span line, struct fault *why)
 	enum blk_status st;
 	enum sort sort;
 
-	if (l->last >= 0 && span_starts(line, "x-"))
+	if (l->last >= 0 && span_starts(line, "x-") && text_is_fields(line))
 		return BLK_OK;
 	word = next(l, &rest);
 	sort = sort_of(l, word);
-	if (sort == SORTS && l->sound)
+	if (sort == SORTS && l->sound && !span_starts(line, "x-"))
 		return fault_newer(why,
 		    "unknown line %.*s: a newer blk wrote this",
 		    (int)(word.len < 40 ? word.len : 40), word.p);
 	st = l->sound ? load_sort(l, sort, &rest, why) : BLK_OK;
 	if (st == BLK_OK && l->no_memory)
 		st = fault_nomem(why);
-	if (st == BLK_OK && (!l->sound || rest.len > 0))
+	if (st == BLK_OK && (!l->sound || rest.len > 0 || sort == SORTS))
 		st = fault(why, BLK_CORRUPT, "malformed line: %.*s",
 		    (int)(line.len < 80 ? line.len : 80), line.p);
 	l->last = (int)sort;

@@ -85,7 +85,8 @@ config_parse(struct span text, struct store_config *c, struct fault *why)
 		    (int)(v.len < 40 ? v.len : 40), v.p);
 	if (!span_is(v, "config 1"))
 		return fault(why, BLK_CORRUPT, "not a blk config");
-	if (!value_of(&text, "format", &v) || !number_of(v, &c->format))
+	if (!value_of(&text, "format", &v) || !number_of(v, &c->format) ||
+	    c->format == 0)
 		return fault(why, BLK_CORRUPT, "config: malformed format");
 	if (c->format != 1)
 		return fault_newer(

@@ -265,20 +265,6 @@ take_reason(struct span *line, enum condemned_reason *reason)
 	return *reason != REASON_COLLECTED;
 }
 
-/* One field or more, each a single space behind the one before. */
-static bool
-are_fields(struct span line)
-{
-	struct span field;
-
-	if (line.len == 0 || memchr(line.p, 0, line.len) != NULL)
-		return false;
-	while (line.len > 0)
-		if (!text_field(&line, &field))
-			return false;
-	return true;
-}
-
 /* What stands behind the verb, in *v; false when it is malformed. */
 static bool
 parse_verb(struct span *rest, struct commit_verb *v, bool *no_memory)
@@ -302,6 +288,7 @@ parse_verb(struct span *rest, struct commit_verb *v, bool *no_memory)
 		    class_of(field, &v->class);
 	case VERB_SET:
 		return take_text(rest, false, &v->name, no_memory) &&
+		    v->name[0] != '\0' &&
 		    strcmp(v->name, CATALOG_REDIRECT) != 0 &&
 		    take_text(rest, true, &v->value, no_memory);
 	case VERB_REDIRECT:
@@ -314,7 +301,7 @@ parse_verb(struct span *rest, struct commit_verb *v, bool *no_memory)
 	case VERB_STAT:
 	case VERB_CONFIG:
 	case VERB_KEPT:
-		if (!are_fields(*rest))
+		if (!text_is_fields(*rest))
 			return false;
 		v->value = copy_of(*rest, no_memory);
 		*rest = span_of("", 0);

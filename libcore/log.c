@@ -213,6 +213,7 @@ enum blk_status
 log_parse(const void *file, size_t len, uint64_t number,
     const uint8_t store[16], struct commit *c, struct fault *why)
 {
+	struct segment_origin origin;
 	enum blk_status st;
 
 	st = segment_parse(file, len, store, &c->table, why);
@@ -224,6 +225,12 @@ log_parse(const void *file, size_t len, uint64_t number,
 	if (st == BLK_OK && c->number != number)
 		st = fault(why, BLK_CORRUPT, "it says number %ju",
 		    (uintmax_t)c->number);
+	if (st == BLK_OK)
+		st = segment_header(file, len, store, &origin, why);
+	if (st == BLK_OK &&
+	    memcmp(origin.session, c->session, sizeof(c->session)) != 0)
+		st =
+		    fault(why, BLK_CORRUPT, "its header names another session");
 	if (st == BLK_OK)
 		st = digest_of(file, len, &c->hash, why);
 	if (st != BLK_OK)

@@ -119,7 +119,7 @@ bool segment_key_id(const char *key, struct digest *id);
 
 /*
  * Read and check log/<number>: segment file of this store, record first,
- * number as asked.
+ * number as asked, session as in the header.
  *
  * store: NULL for commit 0 of a store that is not known yet.
  * Returns:   BLK_OK, BLK_ABSENT, BLK_CORRUPT, BLK_FAILED (newer, too).

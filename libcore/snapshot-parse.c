@@ -287,8 +287,7 @@ parse_line(struct snapshot *s, struct span line, size_t *at, bool *taken,
 	if (line.len >= TREE_LINE_MAX)
 		return bad(why, "a line too long");
 	if (span_starts(line, "x-")) {
-		if (line.len > SNAPSHOT_STRING_MAX ||
-		    memchr(line.p, '\0', line.len) != NULL)
+		if (line.len > SNAPSHOT_STRING_MAX || !text_is_fields(line))
 			return bad(why, "a bad line");
 		return snapshot_list_add(&s->extra, line, why);
 	}

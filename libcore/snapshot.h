@@ -95,8 +95,8 @@ MUST_USE enum blk_status snapshot_format(
  *
  * Returns:   BLK_OK; BLK_CORRUPT for a text that snapshot_format would not
  *            have written (but for unknown lines, which may stand anywhere
- *            below the first); BLK_INVALID for another version than 1;
- *            BLK_FAILED.
+ *            below the first); BLK_FAILED, also for a version above 1
+ *            ("needs a newer blk").
  * Ownership: *s is the caller's to release; empty on failure.
  */
 MUST_USE enum blk_status snapshot_parse(

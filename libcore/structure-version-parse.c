@@ -18,7 +18,8 @@ next_line(struct lines *l)
 		l->more = text_line(&l->rest, &l->line, &l->bad);
 		if (l->more && l->line.len >= STRUCTURE_LINE_MAX)
 			l->bad = true;
-	} while (l->more && span_starts(l->line, "x-"));
+	} while (
+	    l->more && span_starts(l->line, "x-") && text_is_fields(l->line));
 }
 
 /* If this line begins with the word, take what stands behind it, and go to

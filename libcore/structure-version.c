@@ -199,16 +199,33 @@ items_complaint(const struct version *v)
 	return NULL;
 }
 
+/* What is wrong with the place in the chain of versions, or NULL. */
+static const char *
+chain_complaint(const struct version *v)
+{
+	struct digest id;
+
+	if (v->number == 0)
+		return "number 0";
+	if (!digest_parse(v->name, strlen(v->name), &id))
+		return v->has_previous == (v->number > 1)
+		    ? NULL
+		    : "the first has no previous one, all others have";
+	return v->number == 1 && !v->has_previous && digest_equal(&id, &v->id)
+	    ? NULL
+	    : "an id names itself, once";
+}
+
 enum blk_status
 version_check(const struct version *v, struct fault *why)
 {
 	struct span name = span_str(v->name);
 	const char *wrong = items_complaint(v);
 
+	if (wrong == NULL)
+		wrong = chain_complaint(v);
 	if (wrong != NULL)
 		return fault(why, BLK_INVALID, "version: %s", wrong);
-	if (v->number == 0)
-		return fault(why, BLK_INVALID, "version: number 0");
 	if (v->class != CLASS_CONTENT && v->class != CLASS_TREE &&
 	    v->class != CLASS_SNAPSHOT)
 		return fault(why, BLK_INVALID, "version: impossible class");

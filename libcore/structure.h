@@ -191,8 +191,10 @@ MUST_USE enum blk_status version_copy(
 void version_sort(struct version *v);
 /*
  * The canonical text, appended to b.  BLK_INVALID for a version that breaks a
- * rule: its name, number 0, a class that no version may have, an order, a key
- * that is empty or comes twice, a line longer than STRUCTURE_LINE_MAX.
+ * rule: its name, number 0, a previous one where it is the first or none where
+ * it is not, a name of 64 digits that is another id's or has either, a class
+ * that no version may have, an order, a key that is empty or comes twice, a
+ * line longer than STRUCTURE_LINE_MAX.
  */
 MUST_USE enum blk_status version_format(
     const struct version *v, struct buf *b, struct fault *why);

@@ -48,6 +48,19 @@ text_field(struct span *line, struct span *field)
 	return true;
 }
 
+bool
+text_is_fields(struct span line)
+{
+	struct span field;
+
+	if (line.len == 0 || memchr(line.p, '\0', line.len) != NULL)
+		return false;
+	while (line.len > 0)
+		if (!text_field(&line, &field))
+			return false;
+	return true;
+}
+
 /* Canonical digits of this base (at most 10), up to max. */
 static bool
 number(struct span s, unsigned base, uint64_t max, uint64_t *v)

@@ -77,6 +77,10 @@ bool text_line(struct span *rest, struct span *line, bool *bad);
  */
 bool text_field(struct span *line, struct span *field);
 
+/* One field or more and no NUL: what a line must be whose fields mean nothing
+ * to its reader. */
+bool text_is_fields(struct span line);
+
 /* Canonical numbers only; false otherwise, the result untouched. */
 MUST_USE bool text_u64(struct span s, uint64_t *v);
 

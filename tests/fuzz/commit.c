@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct segment_origin origin = { .store = "", .session = "" };
+static const uint8_t store[16] = "";
 
 static void
 must(bool so)
@@ -25,12 +25,15 @@ struct bench {
 	struct segment_builder *b;
 };
 
+/* Files that the session of this record writes. */
 static void
-bench_open(struct bench *t)
+bench_open(struct bench *t, const struct commit *c)
 {
 	const struct segment_options o = { .codec = codec_by_tag(CODEC_RAW) };
+	struct segment_origin origin = { .store = "" };
 	struct fault why;
 
+	memcpy(origin.session, c->session, sizeof(origin.session));
 	must(codec_state_new(&t->codecs, &why) == BLK_OK);
 	must(hasher_new(&t->hash, &why) == BLK_OK);
 	must(segment_builder_new(
@@ -78,7 +81,7 @@ read_sealed(struct bench *t, uint64_t number, struct commit *c)
 	size_t len;
 
 	must(segment_seal(t->b, &id, &file, &len, NULL, &why) == BLK_OK);
-	st = log_parse(file, len, number, origin.store, c, &why);
+	st = log_parse(file, len, number, store, c, &why);
 	must(st == BLK_OK || why.text[0] != '\0');
 	segment_reset(t->b);
 	return st;
@@ -130,7 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = span_of(data + 1, size - 1);
 	st = commit_parse(text, &c, &why);
-	bench_open(&t);
+	bench_open(&t, &c);
 	if (st == BLK_OK) {
 		is_written(&c, text);
 		written_by_us(&t, &c, text, data[0] % 2 != 0);

@@ -160,6 +160,10 @@ impossible_tables_are_refused(void **state)
 		/* more objects */
 		CASE("\1\5\5\0\2" CHECK ID "\1\5", 5, BLK_CORRUPT),
 		CASE("\1\5\5\0\0" CHECK, 5, BLK_CORRUPT),
+		CASE("\2\5\5\0\1" CHECK "\0\0\0\0" CHECK ID "\1\5", 5,
+		    BLK_CORRUPT),
+		/* and no frame */
+		CASE("\0" ID "\1\5", 0, BLK_CORRUPT),
 		CASE("\1\5\5\0\xff\xff\xff\1" CHECK ID "\1\5", 5, BLK_CORRUPT),
 		CASE("\1\5\5\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\1" CHECK ID
 		     "\1\5",

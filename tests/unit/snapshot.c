@@ -132,6 +132,38 @@ other_texts_are_refused(void **state)
 		HEAD "path /\nstart 01\nend 1\n" COUNTS,
 		HEAD "path /\nstart -0\nend 1\n" COUNTS,
 		HEAD "start 1\nend 1\n" COUNTS,
+		HEAD "path /\nstart 1\nend x\n" COUNTS,
+		HEAD "path /\nstart 1\nend 9223372036854775808\n" COUNTS,
+		HEAD "path /\nstart 1\nend 1 1\n" COUNTS,
+		HEAD "path /\nstart 1\nend 1\nfiles 01\ndirs 2\nothers 3\n"
+		     "bytes 4\n",
+		HEAD "path /\nstart 1\nend 1\nfiles 1\ndirs -2\nothers 3\n"
+		     "bytes 4\n",
+		HEAD "path /\nstart 1\nend 1\nfiles 1\ndirs 2\nothers \n"
+		     "bytes 4\n",
+		HEAD "path /\nstart 1\nend 1\nfiles 1\ndirs 2\nothers 3\n"
+		     "bytes 18446744073709551616\n",
+		HEAD "path / x\nstart 1\nend 1\n" COUNTS,
+		HEAD "path %2f\nstart 1\nend 1\n" COUNTS,
+		"snapshot 0\ntree " ID "\nroot 755 0 0 1\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot  1\ntree " ID "\nroot 755 0 0 1\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree 0" ID "\nroot 755 0 0 1\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree " ID " \nroot 755 0 0 1\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree " ID "\nroot 0755 0 0 1\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree " ID "\nroot 755 0 0 1 x\nname e\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree " ID "\nroot 755 0 0 1\nname e f\nhost h\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"snapshot 1\ntree " ID "\nroot 755 0 0 1\nname e\nhost h%00\n"
+		"path /\nstart 1\nend 1\n" COUNTS,
+		"x-before\n" LEAST,
+		LEAST "x-two  spaces\n",
+		LEAST "x-one behind \n",
 	};
 	struct fault why = FAULT_NONE;
 	struct snapshot s;
@@ -144,6 +176,64 @@ other_texts_are_refused(void **state)
 	    snapshot_parse(span_str("snapshot 2\nnew\n"), &s, &why),
 	    BLK_FAILED);
 	assert_non_null(strstr(why.text, "newer"));
+}
+
+/* A line of FRONT, len times 'x', BACK behind the least that there must be. */
+static enum blk_status
+parse_long(const char *front, size_t len, const char *back)
+{
+	struct buf b = BUF_INIT(4 << 20);
+	struct fault why = FAULT_NONE;
+	struct snapshot s;
+	enum blk_status st;
+
+	assert_int_equal(buf_printf(&b, &why, "%s%s", LEAST, front), BLK_OK);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(buf_add(&b, "x", 1, &why), BLK_OK);
+	assert_int_equal(buf_printf(&b, &why, "%s\n", back), BLK_OK);
+	st = snapshot_parse(span_of(b.data, b.len), &s, &why);
+	snapshot_release(&s);
+	buf_release(&b);
+	return st;
+}
+
+static void
+what_is_too_long_is_refused(void **state)
+{
+	static const struct {
+		const char *front, *back;
+		size_t len;
+	} row[] = {
+		{ "changed ", "", SNAPSHOT_STRING_MAX },
+		{ "user 1 ", "", SNAPSHOT_STRING_MAX },
+		{ "error ", " y", SNAPSHOT_STRING_MAX },
+		{ "error y ", "", SNAPSHOT_STRING_MAX },
+		{ "x-", "", SNAPSHOT_STRING_MAX - 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		assert_int_equal(
+		    parse_long(row[i].front, row[i].len, row[i].back), BLK_OK);
+		assert_int_equal(
+		    parse_long(row[i].front, row[i].len + 1, row[i].back),
+		    BLK_CORRUPT);
+	}
+	assert_int_equal(
+	    parse_long("changed ", TREE_LINE_MAX, ""), BLK_CORRUPT);
+}
+
+static void
+a_nul_is_refused(void **state)
+{
+	static const char text[] = LEAST "x-a\0b\n";
+	struct fault why = FAULT_NONE;
+	struct snapshot s;
+
+	(void)state;
+	assert_int_equal(
+	    snapshot_parse(span_of(text, sizeof(text) - 1), &s, &why),
+	    BLK_CORRUPT);
 }
 
 static void
@@ -211,6 +301,8 @@ main(void)
 		cmocka_unit_test(a_snapshot_is_read_field_by_field),
 		cmocka_unit_test(every_line_is_needed_in_its_place),
 		cmocka_unit_test(other_texts_are_refused),
+		cmocka_unit_test(what_is_too_long_is_refused),
+		cmocka_unit_test(a_nul_is_refused),
 		cmocka_unit_test(tags_and_owners_are_put_in_their_place),
 		cmocka_unit_test(what_cannot_be_said_is_refused_or_shortened),
 	};

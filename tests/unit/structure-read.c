@@ -76,6 +76,9 @@ heads_must_be_true(void **state)
 		/* lines out of place */
 		{ "p " A " 2 4\na\n", "a\nb\n", BLK_CORRUPT, 0 },
 		{ "a\np " A " 2 4\n", "a\nb\n", BLK_CORRUPT, 0 },
+		{ "p " A " 2 4\nd " A " 4\n", "a\nb\n", BLK_CORRUPT, 0 },
+		{ "p " A " 02 4\n", "a\nb\n", BLK_CORRUPT, 0 },
+		{ "p " A "a 2 4\n", "a\nb\n", BLK_CORRUPT, 0 },
 		{ "a\nd " A " 10\n", "", BLK_CORRUPT, 0 },
 		{ "d " A " 10\na\n", "", BLK_CORRUPT, 0 },
 		{ "d " A " 010\n", "", BLK_CORRUPT, 0 },

@@ -221,7 +221,22 @@ no_other_text_is_a_version(void **state)
 		HEAD CONTENT "expires 0\n",
 		HEAD CONTENT "type %\n",
 		HEAD CONTENT "type \n",
+		HEAD CONTENT "expires x\n",
+		/* the chain */
+		HEAD "previous " B "\n" CONTENT,
+		"version 1\nname n\nnumber 2\n" CONTENT,
+		"version 1\nname " A "\nnumber 2\n" CONTENT,
+		"version 1\nname " A "\nnumber 2\nprevious " B "\n" CONTENT,
+		"version 1\nname " A "\nnumber 1\nprevious " B "\n" CONTENT,
+		"version 1\nname " B "\nnumber 1\n" CONTENT,
+		"version 1\nname x" A "\nnumber 1\nprevious " B "\n" CONTENT,
+		/* lines of the future that are no lines */
+		HEAD CONTENT "x-a  b\n",
+		HEAD CONTENT "x-a b \n",
 		/* ids and classes */
+		HEAD "content content " A "a 5\ntime 1\n",
+		HEAD "content content aa 5\ntime 1\n",
+		HEAD "content  " A " 5\ntime 1\n",
 		HEAD "previous " A "a\n" CONTENT,
 		HEAD "previous aa\n" CONTENT,
 		HEAD "content data " A " 5\ntime 1\n",
@@ -328,6 +343,9 @@ names_keep_the_rules(void **state)
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", true },
 		{ "\xc2\xa0", true },
 		{ A "a", true },
+		{ "gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "aaaa",
+		    true }, /* 64, but not all hexadecimal */
 		{ "", false },
 		{ "a:b", false },
 		{ "a@b", false },

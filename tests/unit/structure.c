@@ -110,6 +110,9 @@ trees_refer_to_content_and_trees(void **state)
 		{ KIND_TREE, "F 644 0 0 1 01 " B " c\n", NULL },
 		{ KIND_TREE, "E 644 0 0 1 1 " B " c\n", NULL },
 		{ KIND_TREE, "d " A " 5\nd " A " 5\n", NULL },
+		{ KIND_TREE, "D 755 0 0 1 " A "a b\n", NULL },
+		{ KIND_TREE, "F 644 0 0 1 1 " B "b c\n", NULL },
+		{ KIND_TREE, "D 755 0 0 1 " A " b", NULL },
 		{ KIND_TREE, "tree " A "\n", NULL },
 		{ KIND_PIECE, "F 644 0 0 1 0 " B " c\nd " A " 1\n", NULL },
 	};
@@ -161,10 +164,39 @@ snapshots_and_versions_refer_by_words(void **state)
 		{ KIND_VERSION, "version 1\nlink:=tree:" B "\n", NULL },
 		{ KIND_VERSION, "version 1\nlink:r\n", NULL },
 		{ KIND_VERSION, "version 1\nattr:k\n", NULL },
+		{ KIND_VERSION, "version 1\ncontent tree " B "b 9\n", NULL },
+		{ KIND_VERSION, "version 1\ncontent thing " B " 9\n", NULL },
+		{ KIND_VERSION, "version 1\ncontent tree " B " 09\n", NULL },
+		{ KIND_VERSION, "version 1\nlink:r=piece:" B "\n", NULL },
+		{ KIND_VERSION, "version 1\nlink:r=thing:" B "\n", NULL },
+		{ KIND_VERSION, "version 1\nlink:r=tree:" B "b\n", NULL },
+		{ KIND_VERSION, "version 1\ntype t", NULL },
+		{ KIND_SNAPSHOT, "snapshot 1\ntree " A "a\n", NULL },
+		{ KIND_SNAPSHOT, "snapshot 1\nname n", NULL },
 	};
 
 	(void)state;
 	ASSERT_WALKS(cases);
+}
+
+static void
+a_line_is_a_mebibyte_at_most(void **state)
+{
+	struct buf b = BUF_INIT(2 * STRUCTURE_LINE_MAX);
+	struct fault why = FAULT_NONE;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		b.len = 0;
+		assert_int_equal(buf_printf(&b, &why, "commit 1\nx-"), BLK_OK);
+		while (b.len < 9 + STRUCTURE_LINE_MAX - 1 + i)
+			assert_int_equal(buf_add(&b, "x", 1, &why), BLK_OK);
+		assert_int_equal(buf_add(&b, "\n", 1, &why), BLK_OK);
+		assert_int_equal(structure_walk(KIND_RECORD,
+		                     span_of(b.data, b.len), NULL, NULL, &why),
+		    i == 0 ? BLK_OK : BLK_CORRUPT);
+	}
+	buf_release(&b);
 }
 
 static void
@@ -326,6 +358,7 @@ main(void)
 		cmocka_unit_test(lists_refer_to_data_or_pieces),
 		cmocka_unit_test(trees_refer_to_content_and_trees),
 		cmocka_unit_test(snapshots_and_versions_refer_by_words),
+		cmocka_unit_test(a_line_is_a_mebibyte_at_most),
 		cmocka_unit_test(records_refer_to_their_pieces_only),
 		cmocka_unit_test(data_is_never_walked),
 		cmocka_unit_test(a_visitor_ends_the_walk),

@@ -257,6 +257,9 @@ other_spellings_are_corrupt_and_add_nothing(void **state)
 		{ "k=v", true },
 		{ "%0a", false }, /* lower case */
 		{ "%G0", false },
+		{ "\x01"
+		  "20",
+		    false }, /* no '%', but two digits */
 		{ "%0G", false },
 		{ "%FF", false },
 		{ "%2525%", false },

@@ -126,6 +126,19 @@ other_spellings_and_bad_values_are_refused(void **state)
 		"C 600 0 0 1 device=01:2 c",
 		"B 600 0 0 1 device=4294967296:2 b",
 		"S 600 0 0 1 s",
+		"B 600 0 0 1 device=1:4294967296 b",
+		"Q 755 0 0 1 " ID " d",
+		"DD 755 0 0 1 " ID " d",
+		"F 644 0 4294967295 0 0 " ID " a",
+		"D 755 0 0 1 " ID " acl-default=u::rwx d",
+		"D 755 0 0 1 " ID " acl=u::rwx,g::rwx,m::rwx d",
+		"D 755 0 0 1 " ID " acl-default=u::rwx,g::r-x,o::--- acl=" ACL
+		" d",
+		"L 777 0 0 1 target=x link=first l",
+		"P 600 0 0 1 xattr:user.a=1 link=a p",
+		"P 600 0 0 1 link=a device=1:2 p",
+		"P 600 0 0 1 xattr:user.a=\x01"
+		"20 p",
 	};
 	struct tree_scratch s = TREE_SCRATCH_INIT;
 	struct fault why = FAULT_NONE;
@@ -150,6 +163,79 @@ a_line_with_a_nul_is_refused(void **state)
 	assert_int_equal(
 	    tree_parse(span_of(line, sizeof(line) - 1), &s, &e, &why),
 	    BLK_CORRUPT);
+	tree_scratch_release(&s);
+}
+
+/* "P 600 0 0 1 " FRONT, len times 'x', BACK: refused, if it is one too long. */
+static void
+check_length(const char *front, size_t len, const char *back)
+{
+	struct buf b = BUF_INIT(4 * TREE_LINE_MAX);
+	struct tree_scratch s = TREE_SCRATCH_INIT;
+	struct fault why = FAULT_NONE;
+	struct tree_entry e;
+
+	for (size_t i = 0; i < 2; i++) {
+		b.len = 0;
+		assert_int_equal(
+		    buf_printf(&b, &why, "P 600 0 0 1 %s", front), BLK_OK);
+		for (size_t k = 0; k < len + i; k++)
+			assert_int_equal(buf_add(&b, "x", 1, &why), BLK_OK);
+		assert_int_equal(buf_printf(&b, &why, "%s", back), BLK_OK);
+		assert_int_equal(
+		    tree_parse(span_of(b.data, b.len), &s, &e, &why),
+		    i == 0 ? BLK_OK : BLK_CORRUPT);
+	}
+	buf_release(&b);
+	tree_scratch_release(&s);
+}
+
+static void
+what_is_too_long_is_refused(void **state)
+{
+	struct tree_order o = { .len = 0 };
+	struct fault why = FAULT_NONE;
+	char name[256];
+
+	(void)state;
+	check_length("", 255, "");
+	check_length("xattr:", 255, "=v p");
+	check_length("xattr:user.a=", TREE_VALUE_MAX, " p");
+	check_length("link=", 255, "/a p");
+	memset(name, 'n', sizeof(name));
+	assert_int_equal(
+	    tree_order_next(&o, span_of(name, 256), &why), BLK_CORRUPT);
+	assert_int_equal(tree_order_next(&o, span_of(name, 255), &why), BLK_OK);
+}
+
+static void
+a_line_is_a_mebibyte_at_most_with_its_lf(void **state)
+{
+	static const char front[] = "L 777 0 0 1 target=", back[] = " l";
+	const size_t fixed = sizeof(front) + sizeof(back) - 2;
+	struct buf b = BUF_INIT(4 * TREE_LINE_MAX), again = b;
+	struct tree_scratch s = TREE_SCRATCH_INIT;
+	struct fault why = FAULT_NONE;
+	struct tree_entry e;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		b.len = again.len = 0;
+		assert_int_equal(buf_printf(&b, &why, "%s", front), BLK_OK);
+		while (b.len < TREE_LINE_MAX - 1 + i - (sizeof(back) - 1))
+			assert_int_equal(buf_add(&b, "x", 1, &why), BLK_OK);
+		assert_int_equal(buf_printf(&b, &why, "%s", back), BLK_OK);
+		assert_int_equal(
+		    tree_parse(span_of(b.data, b.len), &s, &e, &why),
+		    i == 0 ? BLK_OK : BLK_CORRUPT);
+		if (i == 0)
+			assert_int_equal(tree_format(&e, &again, &why), BLK_OK);
+		e.target = span_of(
+		    b.data + sizeof(front) - 1, TREE_LINE_MAX - fixed - 1 + i);
+	}
+	assert_int_equal(tree_format(&e, &again, &why), BLK_INVALID);
+	buf_release(&b);
+	buf_release(&again);
 	tree_scratch_release(&s);
 }
 
@@ -215,7 +301,11 @@ the_root_has_fields_but_no_name(void **state)
 		"acl-default=u::rwx,g::r-x,o::--- xattr:user.a=b",
 	};
 	static const char *const refused[] = { "", "755 0 0", "755 0 0 1 name",
-		"755 0 0 1 link=a", "755 0 0 1 ", "D 755 0 0 1" };
+		"755 0 0 1 link=a", "755 0 0 1 ", "D 755 0 0 1",
+		"755 0 0 1 xattr:user.a=b ", "755 0 0 1  xattr:user.a=b",
+		"10000 0 0 1", "755 4294967295 0 1", "755 0 0 -0",
+		"755 0 0 1 device=1:2", "755 0 0 1 target=x" };
+	struct tree_entry odd = { .type = TREE_FILE };
 	struct buf b = BUF_INIT(4 * TREE_LINE_MAX);
 	struct tree_scratch s = TREE_SCRATCH_INIT;
 	struct fault why = FAULT_NONE;
@@ -233,6 +323,11 @@ the_root_has_fields_but_no_name(void **state)
 		assert_int_equal(
 		    tree_parse_root(span_str(refused[i]), &s, &e, &why),
 		    BLK_CORRUPT);
+	b.len = 0;
+	assert_int_equal(tree_format_root(&odd, &b, &why), BLK_INVALID);
+	odd = (struct tree_entry){ .type = TREE_DIR, .mode = 010000 };
+	assert_int_equal(tree_format_root(&odd, &b, &why), BLK_INVALID);
+	assert_int_equal(b.len, 0);
 	buf_release(&b);
 	tree_scratch_release(&s);
 }
@@ -290,7 +385,13 @@ acl_texts_have_one_spelling(void **state)
 		"u::rw-,u:1:rr-,g::r--,m::r--,o::---",
 		"u::rw-,u::r--,g::r--,m::r--,o::---",
 		"u::rw-,g::r--,m:1:r--,o::---", "u::rw-,g::r--,m::r--,x::---",
-		"user::rw-,g::r--,m::r--,o::---" };
+		"user::rw-,g::r--,m::r--,o::---",
+		"x::rwx,u::rw-,u:1:r--,g::r--,m::r--,o::---",
+		"u;:rw-,u:1:r--,g::r--,m::r--,o::---",
+		"u::rw-,u:1;r--,g::r--,m::r--,o::---",
+		"u::rw-,u:1:r--,g::r--,m::r--,o::--",
+		"u::rw-,u::r--,u:1:r--,g::r--,m::r--,o::---",
+		"u::rw-,u:1:r--,g::r--,m::r--,m::r--,o::---" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
@@ -442,6 +543,8 @@ main(void)
 		cmocka_unit_test(lines_of_every_type_survive_a_round_trip),
 		cmocka_unit_test(other_spellings_and_bad_values_are_refused),
 		cmocka_unit_test(a_line_with_a_nul_is_refused),
+		cmocka_unit_test(what_is_too_long_is_refused),
+		cmocka_unit_test(a_line_is_a_mebibyte_at_most_with_its_lf),
 		cmocka_unit_test(a_name_may_have_255_bytes_of_any_kind),
 		cmocka_unit_test(
 		    an_entry_that_cannot_be_said_leaves_the_buffer_alone),
