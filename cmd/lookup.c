@@ -40,6 +40,7 @@ enter_snapshot(struct store *s, struct lookup *l, struct fault *why)
 struct search {
 	struct span name;
 	struct tree_scratch scratch;
+	struct tree_order order;
 	bool found;
 	enum tree_type type;
 	struct lookup at;
@@ -54,6 +55,8 @@ match(void *arg, struct span line, struct fault *why)
 	enum blk_status st = tree_parse(line, &s->scratch, &e, why);
 	int order;
 
+	if (st == BLK_OK)
+		st = tree_order_next(&s->order, e.name, why);
 	if (st != BLK_OK)
 		return st;
 	order = tree_compare(e.name, s->name);

@@ -22,6 +22,7 @@ struct walk {
 	struct digest dir; /* set when it is found to be a directory */
 	bool is_dir;
 	unsigned depth;
+	struct tree_order order;
 };
 
 static const char *
@@ -188,6 +189,8 @@ take_line(void *arg, struct span line, struct fault *why)
 	enum blk_status st;
 
 	st = tree_parse(line, &scratch, &e, why);
+	if (st == BLK_OK)
+		st = tree_order_next(&w->order, e.name, why);
 	if (st == BLK_OK && w->only != NULL && !span_is(e.name, w->only))
 		goto out;
 	w->found = true;

@@ -12,6 +12,7 @@
 struct search {
 	struct snapshot_place *p;
 	struct span name;
+	struct tree_order order;
 	bool found;
 };
 
@@ -24,6 +25,8 @@ match(void *arg, struct span line, struct fault *why)
 	enum blk_status st = tree_parse(line, &p->scratch, &p->e, why);
 	int order;
 
+	if (st == BLK_OK)
+		st = tree_order_next(&s->order, p->e.name, why);
 	if (st != BLK_OK)
 		return st;
 	order = tree_compare(p->e.name, s->name);

@@ -18,6 +18,7 @@
 struct level {
 	struct buf text;
 	size_t next, path_len;
+	struct tree_order order;
 };
 
 /* A file of which several links were met. */
@@ -335,6 +336,8 @@ step(struct export *x, struct fault *why)
 	}
 	l->next += line.len + 1;
 	st = tree_parse(line, &x->scratch, &e, why);
+	if (st == BLK_OK)
+		st = tree_order_next(&l->order, e.name, why);
 	if (st == BLK_OK)
 		st = buf_add(&x->path, e.name.p, e.name.len, why);
 	if (st == BLK_OK)

@@ -38,6 +38,12 @@ MUST_USE enum blk_status check_mark(
 MUST_USE enum blk_status check_note(struct check *c,
     const struct digest *segment, uint32_t ordinal, struct fault *why);
 
+/* Say what is malformed in a text that refers to what it should; BLK_OK then,
+ * too. */
+MUST_USE enum blk_status check_spelling(struct check *c,
+    const struct digest *id, enum kind kind, struct span text,
+    struct fault *why);
+
 /* The key of a segment's file. */
 void check_key(const struct catalog_segment *seg, char key[SEGMENT_KEY_MAX]);
 

@@ -130,6 +130,9 @@ walk_one(struct trace *t, const struct state_ref *ref, struct fault *why)
 	if (st == BLK_OK)
 		st = structure_walk((enum kind)copy->kind,
 		    span_of(t->text.data, t->text.len), visit, t, why);
+	if (st == BLK_OK && t->first)
+		st = check_spelling(t->c, &ref->id, (enum kind)copy->kind,
+		    span_of(t->text.data, t->text.len), why);
 	if (st != BLK_CORRUPT && st != BLK_ABSENT)
 		return st;
 	t->broken = true;

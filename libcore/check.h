@@ -22,7 +22,7 @@ enum check_what {
 	CHECK_COMMIT, /* a commit file: damaged, missing, not in the chain */
 	CHECK_CHECKPOINT,
 	CHECK_SEGMENT,   /* missing, of another length, table damaged */
-	CHECK_OBJECT,    /* an object in a segment does not match its id */
+	CHECK_OBJECT,    /* an object does not match its id, or is malformed */
 	CHECK_REFERENCE, /* something refers to what is not there */
 	CHECK_COUNT,     /* the index counts otherwise than the trace */
 	CHECK_VERSION,   /* a version record does not say what the index says */

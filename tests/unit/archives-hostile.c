@@ -307,10 +307,40 @@ names_nothing_when_an_archive_is_damaged(void **state)
 	scene_close(&s);
 }
 
+static void
+does_not_export_what_is_out_of_order_or_there_twice(void **state)
+{
+	static const char *const line[] = { "P 600 0 0 0 b\nP 600 0 0 0 a\n",
+		"P 600 0 0 0 a\nP 600 0 0 0 a\n" };
+	struct archives_export_options o = { .format = ARCHIVES_TAR,
+		.jobs = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(line); i++) {
+		struct digest tree;
+		struct tree_entry root;
+		struct scene s;
+
+		scene_open(&s);
+		tree = scene_text(&s, line[i]);
+		scene_commit(&s, &tree);
+		root = scene_dir("", &tree);
+		o.fd = made_memory();
+		assert_int_equal(
+		    archives_export(s.shop.s, &root, false, &o, &s.why),
+		    BLK_CORRUPT);
+		assert_non_null(strstr(s.why.text, "not in order"));
+		close(o.fd);
+		scene_close(&s);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    does_not_export_what_is_out_of_order_or_there_twice),
 		cmocka_unit_test(takes_nothing_that_leads_elsewhere),
 		cmocka_unit_test(
 		    takes_a_symlink_over_a_file_and_a_file_over_a_symlink),

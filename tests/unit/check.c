@@ -1,6 +1,8 @@
 /*
  * Tables of segments against a catalog that holds something else.
  */
+#include <stdio.h>
+
 #include "check.h"
 #include "reader-store.h"
 
@@ -36,6 +38,63 @@ look(struct shop *p, struct found *x)
 	memset(x, 0, sizeof(*x));
 	OK(check_run(p->s, &o, &r, &p->why));
 	assert_int_equal(r.findings == 0, x->findings == 0);
+}
+
+/* What is found of a text that is there, whole, and refers to nothing. */
+static unsigned
+findings_of(enum kind kind, enum class class, const char *text)
+{
+	struct digest id;
+	struct found x;
+	struct shop p;
+
+	shop_open(&p, "mem:");
+	id = shop_add(&p, kind, text, strlen(text));
+	(void)shop_finish(&p, "a", class, &id);
+	look(&p, &x);
+	shop_close(&p);
+	return x.findings;
+}
+
+static unsigned
+findings_of_snapshot(const char *end)
+{
+	char text[1000], hex[DIGEST_HEX];
+	struct digest tree, id;
+	struct found x;
+	struct shop p;
+
+	shop_open(&p, "mem:");
+	tree = shop_add(&p, KIND_TREE, "", 0);
+	digest_hex(&tree, hex);
+	snprintf(text, sizeof(text),
+	    "snapshot 1\ntree %s\nroot 755 0 0 1\nname n\nhost h\npath /\n"
+	    "start 1\nend 2\nfiles 0\ndirs 0\nothers 0\nbytes 0\n%s",
+	    hex, end);
+	id = shop_add(&p, KIND_SNAPSHOT, text, strlen(text));
+	(void)shop_finish(&p, "a", CLASS_SNAPSHOT, &id);
+	look(&p, &x);
+	shop_close(&p);
+	return x.findings;
+}
+
+static void
+structure_in_another_spelling_is_found(void **state)
+{
+	static const char *const good = "P 600 0 0 0 a\nP 600 0 0 0 b\n";
+	static const char *const bad[] = { "P 600 0 0 0 b\nP 600 0 0 0 a\n",
+		"P 600 0 0 0 a\nP 600 0 0 0 a\n", "P 0600 0 0 0 a\n",
+		"P 600 0 0 0 a/b\n", "P 600 0 0 0 colour=red a\n",
+		"L 777 0 0 0 a\n" };
+
+	(void)state;
+	assert_int_equal(findings_of(KIND_TREE, CLASS_TREE, good), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (findings_of(KIND_TREE, CLASS_TREE, bad[i]) != 1)
+			fail_msg("%s", bad[i]);
+	assert_int_equal(findings_of_snapshot("tag a\n"), 1);
+	assert_int_equal(findings_of_snapshot("changed x\n"), 0);
+	assert_int_equal(findings_of_snapshot("changed x\nerror a b\n"), 1);
 }
 
 /* Two segments, of one and of two objects. */
@@ -113,6 +172,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(structure_in_another_spelling_is_found),
 		cmocka_unit_test(
 		    copies_that_the_catalog_does_not_know_are_found),
 		cmocka_unit_test(
