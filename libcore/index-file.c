@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,9 +13,11 @@
 #include "bytes.h"
 #include "file.h"
 
-#define BUSY_MS 2000 /* for programs that know nothing of our locks */
+#define APPLICATION 1112296297 /* "BLKi", in the header of the file */
+#define BUSY_MS 2000           /* for programs that know nothing of our locks */
 
 const char index_other_store[] = "it is another store's";
+const char index_other_schema[] = "";
 
 /* --- the connection --- */
 
@@ -124,6 +127,55 @@ connect_immutable(struct index *x, struct fault *why)
 	return st;
 }
 
+/*
+ * What the tables are like, as a number in the file's header: of an index that
+ * has others not even its row of meta can be read.  Made of their definitions,
+ * so that nobody has to think of it.
+ */
+static int
+layout(void)
+{
+	uint64_t tables = digest_xxh64(index_tables, strlen(index_tables));
+	uint64_t views = digest_xxh64(index_views, strlen(index_views));
+
+	return (int)((3 * tables + views + INDEX_SCHEMA) & INT_MAX);
+}
+
+/* The answer, one row of one column, of a question that every database
+ * understands: in *number, or a BLOB of len bytes. */
+static enum blk_status
+ask(struct index *x, const char *sql, int *number, void *blob, size_t len,
+    struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	enum blk_status st = index_prepare_text(x, sql, &s, why);
+	int rc = st == BLK_OK ? sqlite3_step(s) : SQLITE_OK;
+
+	if (st == BLK_OK && rc != SQLITE_ROW)
+		st = index_fault(x, rc, why);
+	if (st == BLK_OK && number != NULL)
+		*number = sqlite3_column_int(s, 0);
+	if (st == BLK_OK && blob != NULL) {
+		memset(blob, 0, len);
+		if ((size_t)sqlite3_column_bytes(s, 0) == len)
+			memcpy(blob, sqlite3_column_blob(s, 0), len);
+	}
+	sqlite3_finalize(s);
+	return st;
+}
+
+bool
+index_is_of_store(struct index *x)
+{
+	struct fault ignored = FAULT_NONE;
+	uint8_t store[16];
+
+	return x->db != NULL &&
+	    ask(x, "SELECT store FROM meta", NULL, store, sizeof(store),
+	        &ignored) == BLK_OK &&
+	    memcmp(store, x->o.store, sizeof(store)) == 0;
+}
+
 /* Does the file hold what we would have written?  BLK_CORRUPT and *reason
  * if not. */
 static enum blk_status
@@ -133,15 +185,25 @@ recognize(struct index *x, const char **reason, struct fault *why)
 	struct index_meta m;
 	uint64_t schema = 0;
 	enum blk_status st;
+	int of = 0, found = 0;
 
-	*reason = "it is damaged, or of another schema";
+	*reason = "it is damaged";
+	st = ask(x, "PRAGMA application_id", &of, NULL, 0, why);
+	if (st == BLK_OK)
+		st = ask(x, "PRAGMA user_version", &found, NULL, 0, why);
+	if (st != BLK_OK)
+		return st;
+	if (of != APPLICATION)
+		return fault(why, BLK_CORRUPT, "index: no index of blk");
+	if (found != layout()) {
+		*reason = index_other_schema;
+		return fault(why, BLK_CORRUPT, "index: of another schema");
+	}
 	st = index_meta_read(x, &m, store, x->generation, &schema, why);
 	if (st != BLK_OK)
 		return st;
-	if (schema != INDEX_SCHEMA) {
-		*reason = "it is of another schema";
+	if (schema != INDEX_SCHEMA)
 		return fault(why, BLK_CORRUPT, "index: %s", *reason);
-	}
 	if (memcmp(store, x->o.store, sizeof(store)) != 0) {
 		*reason = index_other_store;
 		return fault(why, BLK_CORRUPT, "index: %s", *reason);
@@ -206,16 +268,20 @@ static enum blk_status
 lay_out(struct index *x, const struct index_damage *damage, struct fault *why)
 {
 	enum blk_status st;
+	char sql[96];
 
+	snprintf(sql, sizeof(sql),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION,
+	    layout());
 	st = digest_random(x->generation, sizeof(x->generation), why);
 	if (st == BLK_OK)
 		st = index_execute(x,
 		    "PRAGMA synchronous = OFF; PRAGMA page_size = 4096;"
 		    "PRAGMA auto_vacuum = INCREMENTAL;"
-		    "PRAGMA journal_mode = WAL;"
-		    "BEGIN; PRAGMA application_id = 1112296297;"
-		    "PRAGMA user_version = 1",
+		    "PRAGMA journal_mode = WAL; BEGIN",
 		    why);
+	if (st == BLK_OK)
+		st = index_execute(x, sql, why);
 	if (st == BLK_OK)
 		st = index_execute(x, index_tables, why);
 	if (st == BLK_OK)

@@ -254,7 +254,10 @@ MUST_USE enum blk_status index_execute(
 
 /* --- index-file.c --- */
 
-extern const char index_other_store[]; /* a reason */
+extern const char index_other_store[];  /* a reason */
+extern const char index_other_schema[]; /* likewise: sound, but not as ours */
+/* Is what is attached, whatever its schema, of our store? */
+bool index_is_of_store(struct index *x);
 
 /*
  * Open the file that stands there.  BLK_ABSENT: there is none; BLK_CORRUPT

@@ -74,7 +74,8 @@ replace(struct index *x, const uint8_t *old, bool *fresh, const char **reason,
 	    (st == BLK_OK && old != NULL &&
 	        memcmp(old, x->generation, sizeof(x->generation)) == 0)) {
 		*reason = found;
-		if (found == index_other_store)
+		if (found == index_other_store ||
+		    (found == index_other_schema && !index_is_of_store(x)))
 			index_detach(x); /* nor are its notes ours */
 		st = index_make(x, why);
 		*fresh = st == BLK_OK;

@@ -42,8 +42,9 @@ struct index_options {
  * Open or make the index in o->dir.
  *
  * *fresh: it was made empty, also because what stood there could not be used
- * (another store's, damaged, another schema); *reason then says why, or is
- * NULL where none stood.  reason is a constant text.
+ * (another store's, damaged); *reason then says why, or is NULL where none
+ * stood, and "" where all that is to be said is that another version of blk,
+ * whose tables are others, made it.  reason is a constant text.
  *
  * catalog->begin takes "apply" and BEGIN IMMEDIATE; commit checkpoints the
  * WAL when it has passed 1 MiB, and releases it.

@@ -215,6 +215,16 @@ has_history(struct store *s)
 	    newest > 0;
 }
 
+/* The index was made empty; of one that was sound there is nothing to say. */
+static void
+say_fresh(struct store *s, const char *reason)
+{
+	if (reason != NULL && reason[0] != '\0')
+		store_warn(s, "index: %s; it is made again", reason);
+	else if (reason == NULL && has_history(s))
+		store_warn(s, "index: there is none; it is made from the log");
+}
+
 static enum blk_status
 open_catalog(struct store *s, struct fault *why)
 {
@@ -239,10 +249,8 @@ open_catalog(struct store *s, struct fault *why)
 	memcpy(o.store, s->config.store, sizeof(o.store));
 	st = index_open(&o, &s->catalog, &fresh, &reason, why);
 	s->own_index = st == BLK_OK;
-	if (st == BLK_OK && fresh && reason != NULL)
-		store_warn(s, "index: %s; it is made again", reason);
-	else if (st == BLK_OK && fresh && has_history(s))
-		store_warn(s, "index: there is none; it is made from the log");
+	if (st == BLK_OK && fresh)
+		say_fresh(s, reason);
 	free(dir);
 	return st;
 }

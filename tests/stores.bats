@@ -212,3 +212,19 @@ needs_newer() { # WHAT
 		cp -a sound store
 	done
 }
+
+@test "an index that another blk made is made again without a word" {
+	for n in 1 2 3; do echo $n | blk-put -q -N "name$n" >/dev/null; done
+	blk-stat --json | jq -c 'del(.index_bytes)' >before
+	blk-ls --json >>before
+	sqlite3 store/index-1.db 'ALTER TABLE segments DROP COLUMN marks;
+		PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+	run -0 --separate-stderr blk-ls
+	[ "${#lines[@]}" -ge 3 ]
+	# shellcheck disable=SC2154
+	[ -z "$stderr" ] || fail "$stderr"
+	blk-stat --json | jq -c 'del(.index_bytes)' >after
+	blk-ls --json >>after
+	diff before after
+	blk-check
+}

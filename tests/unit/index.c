@@ -32,7 +32,8 @@ what_is_no_index_of_ours_is_made_again(void **state)
 {
 	static const char *const spoil[] = { "DROP TABLE meta",
 		"UPDATE meta SET schema = 2", "UPDATE meta SET chk = chk + 1",
-		"DELETE FROM meta", "UPDATE meta SET store = x'00'" };
+		"DELETE FROM meta", "UPDATE meta SET store = x'00'",
+		"PRAGMA application_id = 0; PRAGMA user_version = 0" };
 	struct bench *n = *state;
 
 	for (size_t i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
@@ -42,8 +43,71 @@ what_is_no_index_of_ours_is_made_again(void **state)
 		ok(reopen(n));
 		assert_true(n->fresh);
 		assert_non_null(n->reason);
+		assert_string_not_equal(n->reason, "");
 		ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	}
+}
+
+static enum blk_status
+count_note(void *arg, const struct digest *segment, uint32_t ordinal,
+    struct fault *why)
+{
+	(void)segment;
+	(void)ordinal;
+	(void)why;
+	++*(unsigned *)arg;
+	return BLK_OK;
+}
+
+/* As one of an older blk, whose segments had no marks. */
+static const char older[] =
+    "ALTER TABLE segments DROP COLUMN marks; PRAGMA user_version = 1";
+
+static void
+what_another_blk_made_is_made_again_without_a_word(void **state)
+{
+	static const char *const other[] = { older,
+		"ALTER TABLE meta DROP COLUMN slice; PRAGMA user_version = 1",
+		"DROP VIEW entries; PRAGMA user_version = 77" };
+	struct bench *n = *state;
+	const struct digest id = id_of(1);
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		unsigned notes = 0;
+
+		fill_all(n);
+		ok(n->c->type->begin(n->c, &n->why));
+		ok(n->c->type->damage_note(n->c, &id, 3, true, &n->why));
+		ok(n->c->type->commit(n->c, &n->why));
+		settle(n);
+		meddle(n, other[i]);
+		ok(reopen(n));
+		assert_true(n->fresh);
+		assert_string_equal(n->reason, "");
+		ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
+		ok(n->c->type->damage_each(n->c, count_note, &notes, &n->why));
+		assert_int_equal(notes, 1);
+	}
+}
+
+static void
+notes_of_another_store_and_schema_are_not_taken_over(void **state)
+{
+	struct bench *n = *state;
+	const struct digest id = id_of(1);
+	unsigned notes = 0;
+
+	fill_all(n);
+	ok(n->c->type->begin(n->c, &n->why));
+	ok(n->c->type->damage_note(n->c, &id, 3, true, &n->why));
+	ok(n->c->type->commit(n->c, &n->why));
+	settle(n);
+	meddle(n, older);
+	meddle(n, "UPDATE meta SET store = zeroblob(16)");
+	ok(reopen(n));
+	assert_true(n->fresh);
+	ok(n->c->type->damage_each(n->c, count_note, &notes, &n->why));
+	assert_int_equal(notes, 0);
 }
 
 static void
@@ -265,6 +329,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_index_is_made_once_and_remembers),
 		TEST(what_is_no_index_of_ours_is_made_again),
+		TEST(what_another_blk_made_is_made_again_without_a_word),
+		TEST(notes_of_another_store_and_schema_are_not_taken_over),
 		TEST(a_missing_table_is_damage),
 		TEST(a_spoilt_header_is_noticed),
 		TEST(a_truncated_file_is_made_again_or_damaged),
