@@ -205,7 +205,7 @@ check_key(struct cli *c, const char *key, const char *value)
 	struct fault why = FAULT_NONE;
 
 	if (store_check_setting(key, value, &why) != BLK_OK)
-		cli_usage(c, "%s", why.text);
+		cli_usage(c, "%s: %s", key, why.text);
 }
 
 static int

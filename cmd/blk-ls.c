@@ -191,19 +191,23 @@ take_mode(const struct cli *c, struct ls_request *r, int id, const char *arg)
 	static const struct {
 		int id;
 		const struct ls_mode *mode;
+		const char *option; /* of those that take a name */
 	} table[] = {
-		{ OPT_VERSIONS, &ls_versions },
-		{ OPT_OBJECTS, &ls_objects },
-		{ OPT_CHUNKS, &ls_chunks },
-		{ OPT_SEGMENTS, &ls_segments },
-		{ OPT_REFS, &ls_refs },
-		{ OPT_LINKS, &ls_links },
-		{ OPT_LOG, &ls_log },
+		{ OPT_VERSIONS, &ls_versions, "versions" },
+		{ OPT_OBJECTS, &ls_objects, NULL },
+		{ OPT_CHUNKS, &ls_chunks, "chunks" },
+		{ OPT_SEGMENTS, &ls_segments, NULL },
+		{ OPT_REFS, &ls_refs, "refs" },
+		{ OPT_LINKS, &ls_links, "links" },
+		{ OPT_LOG, &ls_log, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].id != id)
 			continue;
+		if (table[i].option != NULL && *arg == '\0')
+			cli_usage(
+			    c, "--%s: a name is not empty", table[i].option);
 		choose(c, r, table[i].mode, arg);
 		return true;
 	}
@@ -238,6 +242,8 @@ take_filter(const struct cli *c, struct ls_request *r, int id, const char *arg)
 		add_attr(c, r, arg);
 		return true;
 	case OPT_HOST:
+		if (*arg == '\0')
+			cli_usage(c, "--host: '' can be no name of a host");
 		r->host = arg;
 		r->filter |= LS_BY_HOST;
 		return true;

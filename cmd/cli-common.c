@@ -115,6 +115,8 @@ cli_take_common(struct cli *c, int id, const char *arg)
 			return false;
 	switch (id) {
 	case 's':
+		if (*arg == '\0')
+			cli_usage(c, "--store: the path of a store is empty");
 		m->store = arg;
 		break;
 	case 'n':

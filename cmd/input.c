@@ -14,7 +14,9 @@ enum blk_status
 input_init(
     struct input *in, int fd, const char *name, char end, struct fault *why)
 {
-	*in = (struct input){ .fd = fd, .name = name, .end = end };
+	*in = (struct input){
+		.fd = fd, .name = name, .end = end, .unit = "line"
+	};
 	in->data = malloc(ROOM + 1);
 	return in->data == NULL ? fault_nomem(why) : BLK_OK;
 }
@@ -66,9 +68,8 @@ find_end(struct input *in, char **end, bool *last, struct fault *why)
 		if (*end != NULL)
 			return BLK_OK;
 		if (have > INPUT_LINE_MAX)
-			return fault(why, BLK_INVALID,
-			    "%s: line %ju is too long", in->name,
-			    (uintmax_t)in->line);
+			return fault(why, BLK_INVALID, "%s: %s %ju is too long",
+			    in->name, in->unit, (uintmax_t)in->line);
 		seen = have;
 		st = more(in, why);
 		if (st == BLK_ABSENT && have > 0) {
@@ -96,8 +97,8 @@ input_line(struct input *in, char **line, struct fault *why)
 	*end = '\0';
 	in->at = (size_t)(end - in->data) + !last;
 	if (memchr(*line, '\0', (size_t)(end - *line)) != NULL)
-		return fault(why, BLK_INVALID, "%s: line %ju holds a NUL",
-		    in->name, (uintmax_t)in->line);
+		return fault(why, BLK_INVALID, "%s: %s %ju holds a NUL",
+		    in->name, in->unit, (uintmax_t)in->line);
 	return BLK_OK;
 }
 

@@ -19,7 +19,9 @@ struct input {
 	int fd;           /* borrowed */
 	const char *name; /* for messages; borrowed */
 	char end;         /* of a line: '\n' or NUL */
-	uint64_t line;    /* number of the line that was read last */
+	uint64_t line;    /* how many lines were read: the number of the last */
+	const char *unit; /* what messages call a line: "line", where bytes lie
+	                   * between them something else; borrowed */
 
 	/*
 	 * NULL, or called before the input is read, which may take a while:

@@ -154,14 +154,14 @@ commit_if_due(struct batch *b, struct fault *why)
 static enum blk_status
 bad_line(struct batch *b, const char *what, struct fault *why)
 {
-	return fault(why, BLK_INVALID, "standard input: line %ju: %s",
+	return fault(why, BLK_INVALID, "standard input: request %ju: %s",
 	    (uintmax_t)b->in.line, what);
 }
 
 static enum blk_status
 bad_name(struct batch *b, struct fault *why)
 {
-	return fault_in(why, BLK_INVALID, "standard input: line %ju",
+	return fault_in(why, BLK_INVALID, "standard input: request %ju",
 	    (uintmax_t)b->in.line);
 }
 
@@ -428,6 +428,7 @@ put_batch(struct put *p)
 	if (st == BLK_OK)
 		st = input_init(
 		    &b.in, STDIN_FILENO, "standard input", b.end, &why);
+	b.in.unit = "request"; /* bytes lie between them */
 	b.in.idle = flush;
 	if (st == BLK_OK)
 		st = serve(&b, &why);

@@ -274,13 +274,9 @@ open_builders(struct repair *p, struct fault *why)
 {
 	const struct segment_origin origin = store_origin(p->s);
 	struct segment_options o = { .verify = true };
-	char *text = NULL;
 	enum blk_status st;
 
-	st = store_setting(p->s, "compression", &text, why);
-	if (st == BLK_OK)
-		st = codec_parse(text, &o.codec, &o.level, why);
-	free(text);
+	st = store_compression(p->s, &o.codec, &o.level, why);
 	if (st == BLK_OK)
 		st = codec_state_new(&p->codecs, why);
 	if (st == BLK_OK)

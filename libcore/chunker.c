@@ -16,17 +16,16 @@ enum blk_status
 chunker_sizes_check(const struct chunker_sizes *s, struct fault *why)
 {
 	if (s->min < CHUNKER_WINDOW)
-		return fault(why, BLK_INVALID,
-		    "chunk sizes: the minimum is below %d", CHUNKER_WINDOW);
+		return fault(why, BLK_INVALID, "the minimum is below %d",
+		    CHUNKER_WINDOW);
 	if (s->target < 64)
 		return fault(why, BLK_INVALID,
-		    "chunk sizes: the average is not 64 above the minimum");
+		    "the average is not 64 above the minimum");
 	if (s->max > MAX_MAX)
-		return fault(
-		    why, BLK_INVALID, "chunk sizes: the maximum is above 16M");
+		return fault(why, BLK_INVALID, "the maximum is above 16M");
 	if ((uint64_t)s->min + s->target > s->max)
-		return fault(why, BLK_INVALID,
-		    "chunk sizes: the maximum is below the average");
+		return fault(
+		    why, BLK_INVALID, "the maximum is below the average");
 	return BLK_OK;
 }
 
@@ -44,21 +43,19 @@ chunker_sizes_parse(
 		char field[16] = "";
 
 		if (len >= sizeof(field) || (p[len] == ':') != (i < 2))
-			return fault(why, BLK_INVALID,
-			    "chunk sizes '%s': not MIN:AVG:MAX", text);
+			return fault(
+			    why, BLK_INVALID, "'%s' is not MIN:AVG:MAX", text);
 		memcpy(field, p, len);
 		if (when_size(field, &size[i], why) != BLK_OK)
-			return fault_in(
-			    why, BLK_INVALID, "chunk sizes '%s'", text);
+			return BLK_INVALID;
 		if (size[i] > MAX_MAX)
-			return fault(why, BLK_INVALID,
-			    "chunk sizes '%s': %s is above 16M", text, field);
+			return fault(
+			    why, BLK_INVALID, "%s is above 16M", field);
 		p += len + 1;
 	}
 	if (size[1] <= size[0])
 		return fault(why, BLK_INVALID,
-		    "chunk sizes '%s': the average is not above the minimum",
-		    text);
+		    "'%s': the average is not above the minimum", text);
 	found = (struct chunker_sizes){ (uint32_t)size[0],
 		(uint32_t)(size[1] - size[0]), (uint32_t)size[2] };
 	st = chunker_sizes_check(&found, why);

@@ -97,21 +97,21 @@ codec_parse(
 	int64_t n = 0;
 
 	if (c == NULL)
-		return fault(why, BLK_INVALID,
-		    "compression '%s': there is no such method", text);
+		return fault(
+		    why, BLK_INVALID, "'%s': there is no such method", text);
 	if (*colon == '\0') {
 		*codec = c;
 		*level = c->level_default;
 		return BLK_OK;
 	}
 	if (c->level_max == 0)
-		return fault(why, BLK_INVALID,
-		    "compression '%s': %s takes no level", text, c->name);
+		return fault(why, BLK_INVALID, "'%s': %.*s takes no level",
+		    text, (int)name.len, name.p);
 	if (!text_i64(span_str(colon + 1), &n) || n < c->level_min ||
 	    n > c->level_max)
 		return fault(why, BLK_INVALID,
-		    "compression '%s': levels of %s are %d to %d", text,
-		    c->name, c->level_min, c->level_max);
+		    "'%s': levels of %s are %d to %d", text, c->name,
+		    c->level_min, c->level_max);
 	*codec = c;
 	*level = (int)n;
 	return BLK_OK;

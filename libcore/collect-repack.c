@@ -125,13 +125,9 @@ open_lanes(struct repack *p, struct fault *why)
 {
 	struct segment_options o = { .verify = true };
 	unsigned n = count_lanes(p);
-	char *text = NULL;
 	enum blk_status st;
 
-	st = store_setting(p->s, "compression", &text, why);
-	if (st == BLK_OK)
-		st = codec_parse(text, &o.codec, &o.level, why);
-	free(text);
+	st = store_compression(p->s, &o.codec, &o.level, why);
 	/* Lanes publish at once: the session is there before. */
 	if (st == BLK_OK)
 		st = store_session(p->s, why);

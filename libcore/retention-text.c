@@ -10,7 +10,7 @@ retention_parse_keep(const char *text, int64_t *keep, struct fault *why)
 	const char *p = text;
 	int64_t n = 0;
 
-	if (strcmp(text, "unlimited") == 0 || strcmp(text, "-1") == 0) {
+	if (strcmp(text, "unlimited") == 0) {
 		*keep = RETENTION_UNLIMITED;
 		return BLK_OK;
 	}

@@ -13,16 +13,11 @@ store_builder(struct store *s, bool compressed, struct segment_builder **b,
 	const struct segment_origin origin = store_origin(s);
 	struct segment_options o = { .codec = codec_by_tag(CODEC_RAW),
 		.verify = true };
-	char *text = NULL;
 	enum blk_status st = BLK_OK;
 
 	*b = NULL;
-	if (compressed) {
-		st = store_setting(s, "compression", &text, why);
-		if (st == BLK_OK)
-			st = codec_parse(text, &o.codec, &o.level, why);
-		free(text);
-	}
+	if (compressed)
+		st = store_compression(s, &o.codec, &o.level, why);
 	if (st == BLK_OK)
 		st = segment_builder_new(
 		    &origin, &o, s->codecs, s->hash, b, why);

@@ -65,12 +65,10 @@ number_of(
 		st = seconds_of(value, n, why);
 	else
 		st = when_size(value, n, why);
-	if (st != BLK_OK)
-		return fault_in(why, st, "%s", s->key);
-	if (s->kind != A_DURATION && (*n < s->min || *n > s->max))
-		st =
-		    fault(why, BLK_INVALID, "%s: %s is not between %ju and %ju",
-		        s->key, value, (uintmax_t)s->min, (uintmax_t)s->max);
+	if (st == BLK_OK && s->kind != A_DURATION &&
+	    (*n < s->min || *n > s->max))
+		st = fault(why, BLK_INVALID, "%s is not between %ju and %ju",
+		    value, (uintmax_t)s->min, (uintmax_t)s->max);
 	return st;
 }
 
@@ -85,7 +83,7 @@ store_check_setting(const char *key, const char *value, struct fault *why)
 	if (s == NULL && strncmp(key, "user.", 5) == 0 && key[5] != '\0')
 		return version_check_name(span_str(key), why);
 	if (s == NULL)
-		return fault(why, BLK_INVALID, "%s: no such setting", key);
+		return fault(why, BLK_INVALID, "no such setting");
 	if (value[0] == '\0')
 		return BLK_OK; /* back to the default */
 	if (s->kind == A_COMPRESSION)
@@ -113,6 +111,19 @@ store_setting(struct store *s, const char *key, char **value, struct fault *why)
 }
 
 enum blk_status
+store_compression(
+    struct store *s, const struct codec **codec, int *level, struct fault *why)
+{
+	char *text = NULL;
+	enum blk_status st = store_setting(s, "compression", &text, why);
+
+	if (st == BLK_OK)
+		st = codec_parse(text, codec, level, why);
+	free(text);
+	return st == BLK_INVALID ? fault_in(why, st, "compression") : st;
+}
+
+enum blk_status
 store_setting_number(
     struct store *s, const char *key, uint64_t *value, struct fault *why)
 {
@@ -126,5 +137,5 @@ store_setting_number(
 	if (st == BLK_OK)
 		st = number_of(known, text, value, why);
 	free(text);
-	return st;
+	return st == BLK_INVALID ? fault_in(why, st, "%s", key) : st;
 }

@@ -108,10 +108,14 @@ struct frames_place store_place(const struct catalog_segment *seg);
  */
 MUST_USE enum blk_status store_setting(
     struct store *s, const char *key, char **value, struct fault *why);
+/* How what is written is packed: the setting "compression". */
+MUST_USE enum blk_status store_compression(
+    struct store *s, const struct codec **codec, int *level, struct fault *why);
 /* As numbers: sizes, percentages, seconds. */
 MUST_USE enum blk_status store_setting_number(
     struct store *s, const char *key, uint64_t *value, struct fault *why);
-/* Is value one that key may have?  BLK_INVALID with the reason if not. */
+/* Is value one that key may have?  BLK_INVALID if not, with the reason, which
+ * does not name the key. */
 MUST_USE enum blk_status store_check_setting(
     const char *key, const char *value, struct fault *why);
 /* The i-th key and its default; false behind the last. */

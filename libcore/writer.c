@@ -86,7 +86,6 @@ choose_frames(
 {
 	uint64_t size = o->frame_size;
 	enum blk_status st = BLK_OK;
-	char *text = NULL;
 
 	if (size == 0)
 		st = store_setting_number(w->s, "frame-size", &size, why);
@@ -95,12 +94,11 @@ choose_frames(
 	w->frame_size = (size_t)size;
 	w->packing.verify = true;
 	if (st == BLK_OK && o->compression == NULL)
-		st = store_setting(w->s, "compression", &text, why);
-	if (st == BLK_OK)
-		st = codec_parse(text != NULL ? text : o->compression,
-		    &w->packing.codec, &w->packing.level, why);
-	free(text);
-	return st;
+		return store_compression(
+		    w->s, &w->packing.codec, &w->packing.level, why);
+	return st != BLK_OK ? st
+	                    : codec_parse(o->compression, &w->packing.codec,
+	                          &w->packing.level, why);
 }
 
 static enum blk_status

@@ -127,6 +127,91 @@ commands='init config put get ls rm stat'
 	done
 }
 
+# The options of a command that take a number of some sort, "OPTION SORT" each;
+# those that all have are asked for once.
+numeric() {
+	local common='^(lock-wait|jobs|max-memory) '
+
+	[ "$1" != stat ] || common='^$'
+	blk-$1 --help | sed -nE \
+		's/^ +(-.,)? +--([a-z-]+)(\[=| )(N|SIZE|DURATION|TIME|PERCENT|SHARE|CODEC|MIN)\b.*/\2 \4/p' |
+		grep -vE "$common"
+}
+
+# What makes the command complete but for the option.
+rest_of() {
+	case $1 in
+	init) echo -s new ;;
+	config) echo list ;;
+	put | 'backup create') echo -n kept ;;
+	get) echo kept ;;
+	rm) echo -n kept ;;
+	'backup restore') echo snap -t out ;;
+	'backup show' | 'backup verify') echo snap ;;
+	'backup diff') echo snap snap ;;
+	'backup find') echo x ;;
+	'backup status') echo --max-age 1d ;;
+	'backup prune') echo -n --keep-last 1 ;;
+	'backup export') echo -o out snap ;;
+	'backup import') echo -N archive /dev/null ;;
+	esac
+}
+
+every_number_is_checked() { # AT-LEAST COMMANDS
+	local command option sort rest options=0 none least=$1
+
+	shift
+	mkdir dir
+	blk-backup create -q -N snap dir >/dev/null
+	rm -rf before
+	cp -a store before
+	for command in "$@"; do
+		read -ra rest < <(rest_of "$command") || :
+		while read -r option sort; do
+			options=$((options + 1))
+			case $sort in
+			DURATION) none='1 1d2x d 99999999999999999999d 1.5d' ;;
+			TIME) none='1 2024-13-01 2024-02-30 @1x @99999999999999999999' ;;
+			*) none='1x 1.5 0x10 +1 -0 99999999999999999999 1KK K' ;;
+			esac
+			# shellcheck disable=SC2086
+			for value in -1 '' ' 7' x $none; do
+				run -2 --separate-stderr blk-$command \
+					"--$option=$value" "${rest[@]}" </dev/null
+				[ -z "$output" ] || fail "$command --$option=$value: $output"
+				[[ $stderr == "blk-${command%% *}: --$option: "* ]] ||
+					fail "$command --$option=$value: $stderr"
+				[[ $stderr != *"--$option: $option"* ]] || fail "$stderr"
+				[ "$(grep -vc "^Try 'blk-" <<<"$stderr")" -eq 1 ] ||
+					fail "$command --$option=$value: $stderr"
+			done
+		done < <(numeric "$command")
+	done
+	[ "$options" -ge "$least" ]
+	[ ! -e new ] && [ ! -e out ]
+	same
+}
+
+@test "no command takes a number that is none, says which option, and once" {
+	every_number_is_checked 25 init config put get ls rm stat gc check dedup
+}
+
+@test "nor does blk-backup" {
+	every_number_is_checked 10 'backup create' 'backup restore' 'backup list' \
+		'backup show' 'backup diff' 'backup find' 'backup verify' \
+		'backup status' 'backup prune' 'backup export' 'backup import'
+}
+
+@test "an empty word is no name of a store, a host or an object" {
+	for command in $commands gc check dedup; do
+		refused 2 '--store: the path' "blk-$command" --store ''
+	done
+	refused 2 '--host: ' blk-ls --host ''
+	for option in versions chunks refs links; do
+		refused 2 "--$option: " blk-ls "--$option" ''
+	done
+}
+
 @test "a name with control characters is a usage error" {
 	for name in $'a\nb' $'a\tb' $'a\x1bb' $'a\x7f' $'\xc2\x85'; do
 		refused 2 '--name: a name has no control characters' \
@@ -148,12 +233,12 @@ commands='init config put get ls rm stat'
 @test "a broken line of a batch is a usage error, and nothing of it is stored" {
 	for line in x -1 '1x' '01' '+1' '18446744073709551616' ' 1' get rm ref \
 		'ref a' 'commit x' 'abort x' 'put 1' '1 a:b'; do
-		refused 2 'standard input: line 1' \
+		refused 2 'standard input: request 1:' \
 			sh -c "printf '%s\nx\n' '$line' | blk-put --batch"
 	done
 	printf '4\nsome\n9\nfew\n' >short
 	run -2 --separate-stderr sh -c 'blk-put --batch <short'
-	[ "$stderr" = 'blk-put: standard input: line 2: the input ends before its bytes do' ] ||
+	[ "$stderr" = 'blk-put: standard input: request 2: the input ends before its bytes do' ] ||
 		fail "$stderr"
 	same
 }

@@ -20,7 +20,7 @@ refused() {
 	before=$(commits)
 	cat >requests
 	run "-$1" --separate-stderr bash -c 'blk-put --batch <requests'
-	[[ $stderr == "blk-put: standard input: line "*"$2"* ]] || fail "$stderr"
+	[[ $stderr == "blk-put: standard input: request "*"$2"* ]] || fail "$stderr"
 	[ "$(commits)" -eq "$before" ] || fail 'a commit was made'
 }
 

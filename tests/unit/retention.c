@@ -458,7 +458,7 @@ numbers_to_keep_are_read_or_refused_by_name(void **state)
 	static const struct {
 		const char *text;
 		int64_t keep;
-	} good[] = { { "0", 0 }, { "7", 7 }, { "unlimited", -1 }, { "-1", -1 },
+	} good[] = { { "0", 0 }, { "7", 7 }, { "unlimited", -1 },
 		{ "9223372036854775807", INT64_MAX } };
 	static const char *const bad[] = { "", "-2", "+1", "1 ", " 1", "7d",
 		"Unlimited", "unlimited7", "9223372036854775808", "x" };
