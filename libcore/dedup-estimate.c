@@ -14,18 +14,20 @@
 #include "writer.h"
 
 #define READ_SIZE ((size_t)1 << 20)
-#define COMMIT_BYTES                                                           \
-	1600            /* of commit 0, and of a backup's with its records     \
-	                 */
-#define SEGMENT_LINE 76 /* of a commit, for each segment */
+#define HELP_AFTER 4 /* slices of a long file: others help (writer) */
+#define LANE_MEMORY ((uint64_t)3 << 20)
+#define FILE_COST 16384 /* bytes that are read while a file is opened */
+
+#define ROOT_LEVEL 2 /* below a version and a snapshot */
 
 struct cutting { /* an estimate for one set of sizes */
 	struct estimating *x;
 	struct dedup_estimate *e;
 	struct chunker chunker;
-	struct packer data, structure;
+	struct packer packer;
 	uint8_t *buf; /* of the file at hand */
 	size_t cap, have;
+	uint64_t at;         /* of it that is cut */
 	struct cutter *list; /* its lines; NULL below two chunks */
 	struct digest first; /* its first chunk */
 	size_t first_len, chunks;
@@ -38,17 +40,33 @@ struct estimating {
 	struct packing packing;
 	struct hasher *hash, *whole;
 	uint8_t *scratch;
+	/* A directory goes to whichever lane is free. */
+	uint64_t *load;
+	unsigned lane;  /* of the one at hand */
+	uint32_t level; /* of the file, or tree, at hand */
 };
 
 /* --- files --- */
 
 static enum blk_status
+add_structure(struct cutting *c, enum kind kind, const struct digest *id,
+    const void *text, size_t len, struct fault *why)
+{
+	const struct packer_object o = { .id = *id,
+		.data = text,
+		.len = len,
+		.kind = kind,
+		.lane = c->x->lane,
+		.level = c->x->level };
+
+	return packer_add(&c->packer, &o, why);
+}
+
+static enum blk_status
 add_piece(void *arg, const struct digest *id, const void *text, size_t len,
     struct fault *why)
 {
-	struct packer *p = arg;
-
-	return packer_add(p, id, text, len, why);
+	return add_structure(arg, KIND_PIECE, id, text, len, why);
 }
 
 static enum blk_status
@@ -77,25 +95,39 @@ list_chunk(
 		return BLK_OK;
 	}
 	if (c->list == NULL) {
-		st = cutter_new(
-		    c->x->hash, add_piece, &c->structure, &c->list, why);
+		st = cutter_new(c->x->hash, add_piece, c, &c->list, why);
 		if (st == BLK_OK)
 			st = add_line(c, &c->first, c->first_len, why);
 	}
 	return st == BLK_OK ? add_line(c, id, len, why) : st;
 }
 
-static enum blk_status
-take_chunk(
-    struct cutting *c, const uint8_t *data, size_t len, struct fault *why)
+/* Others help with a long file, in the lane of the walk, which is free. */
+static unsigned
+lane_of(const struct cutting *c)
 {
-	struct digest id;
-	enum blk_status st = hasher_of(c->x->hash, data, len, &id, why);
+	uint64_t slice = c->at / READ_SIZE;
+
+	return slice < HELP_AFTER || slice % 2 == 0 ? c->x->lane : 0;
+}
+
+/* A list, where there is more than one chunk, refers to it. */
+static enum blk_status
+take_chunk(struct cutting *c, const uint8_t *data, size_t len, bool more,
+    struct fault *why)
+{
+	struct packer_object o = { .data = data,
+		.len = len,
+		.kind = KIND_DATA,
+		.lane = lane_of(c),
+		.level = c->x->level + (more || c->chunks > 0) };
+	enum blk_status st = hasher_of(c->x->hash, data, len, &o.id, why);
 
 	c->e->chunks++;
+	c->at += len;
 	if (st == BLK_OK)
-		st = list_chunk(c, &id, len, why);
-	return st == BLK_OK ? packer_add(&c->data, &id, data, len, why) : st;
+		st = list_chunk(c, &o.id, len, why);
+	return st == BLK_OK ? packer_add(&c->packer, &o, why) : st;
 }
 
 /* Cut what is known of the file. */
@@ -108,7 +140,8 @@ cut_some(struct cutting *c, bool final, struct fault *why)
 	while (st == BLK_OK && at < c->have &&
 	    (n = chunker_next(&c->chunker, c->buf + at, c->have - at, final)) >
 	        0) {
-		st = take_chunk(c, c->buf + at, n, why);
+		st = take_chunk(
+		    c, c->buf + at, n, !final || at + n < c->have, why);
 		at += n;
 	}
 	memmove(c->buf, c->buf + at, c->have - at);
@@ -141,6 +174,7 @@ leave_file(struct cutting *c)
 	c->list = NULL;
 	c->chunks = 0;
 	c->have = 0;
+	c->at = 0;
 }
 
 /* The end of a file: its list, once for each content. */
@@ -153,11 +187,11 @@ end_file(struct cutting *c, uint64_t size, const struct digest *id,
 	size_t len;
 
 	if (st == BLK_OK && c->chunks == 0)
-		st = packer_add(&c->data, id, "", 0, why);
+		st = take_chunk(c, (const uint8_t *)"", 0, false, why);
 	if (st == BLK_OK && c->list != NULL) {
 		st = cutter_end(c->list, &head, &len, why);
 		if (st == BLK_OK)
-			st = packer_add(&c->structure, id, head, len, why);
+			st = add_structure(c, KIND_LIST, id, head, len, why);
 	}
 	c->e->files++;
 	c->e->bytes += size;
@@ -201,16 +235,6 @@ depth_of(const struct scan_dir *d)
 	return n;
 }
 
-/* A list refers to the chunks of a file that is likely to have several. */
-static void
-set_levels(struct cutting *c, uint32_t file, uint64_t size)
-{
-	const struct chunker_sizes *sizes = &c->e->sizes;
-
-	c->structure.level = file;
-	c->data.level = file + (size > sizes->min + sizes->target);
-}
-
 static enum blk_status
 read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
     struct fault *why)
@@ -223,8 +247,7 @@ read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
 	st = scan_file_open(d, e, &fd, why);
 	if (st != BLK_OK)
 		return st == BLK_ABSENT ? BLK_OK : st;
-	for (size_t i = 0; i < x->cuts; i++)
-		set_levels(&x->cut[i], depth_of(d) + 1, e->stat.size);
+	x->level = ROOT_LEVEL + depth_of(d) + 1;
 	st = read_all(x, fd, &size, &e->id, &reason, why);
 	close(fd);
 	if (reason.text[0] != '\0') {
@@ -234,6 +257,7 @@ read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
 	}
 	for (size_t i = 0; st == BLK_OK && i < x->cuts; i++)
 		st = end_file(&x->cut[i], size, &e->id, why);
+	x->load[x->lane] += size + FILE_COST;
 	return st == BLK_OK ? scan_file_done(d, e, size, true, why) : st;
 }
 
@@ -241,15 +265,33 @@ read_file(struct estimating *x, struct scan_dir *d, struct scan_entry *e,
 
 /* The text of a tree goes into each estimate's structure. */
 static enum blk_status
-tree_piece(void *arg, const struct digest *id, const void *text, size_t len,
-    struct fault *why)
+add_tree(struct estimating *x, enum kind kind, const struct digest *id,
+    const void *text, size_t len, struct fault *why)
 {
-	struct estimating *x = arg;
 	enum blk_status st = BLK_OK;
 
 	for (size_t i = 0; st == BLK_OK && i < x->cuts; i++)
-		st = packer_add(&x->cut[i].structure, id, text, len, why);
+		st = add_structure(&x->cut[i], kind, id, text, len, why);
 	return st;
+}
+
+static enum blk_status
+tree_piece(void *arg, const struct digest *id, const void *text, size_t len,
+    struct fault *why)
+{
+	return add_tree(arg, KIND_PIECE, id, text, len, why);
+}
+
+/* The lane that has had the least to do. */
+static unsigned
+free_lane(const struct estimating *x)
+{
+	unsigned best = x->packing.lanes - 1;
+
+	for (unsigned i = best; i >= 1; i--)
+		if (x->load[i] < x->load[best])
+			best = i;
+	return best;
 }
 
 static enum blk_status
@@ -260,6 +302,8 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 	enum blk_status st = cutter_new(x->hash, tree_piece, x, &tree, why);
 
 	d->user = tree;
+	if (d->todo > 0)
+		x->lane = free_lane(x);
 	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
 		if (d->entry[i].type == TREE_FILE &&
 		    d->entry[i].state == SCAN_NEW)
@@ -284,13 +328,12 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 	enum blk_status st;
 	size_t len;
 
-	for (size_t i = 0; i < x->cuts; i++)
-		x->cut[i].structure.level = depth_of(d);
+	x->level = ROOT_LEVEL + depth_of(d);
 	st = cutter_end(d->user, &head, &len, why);
 	if (st == BLK_OK)
 		st = hasher_of(x->hash, head, len, id, why);
 	if (st == BLK_OK)
-		st = tree_piece(x, id, head, len, why);
+		st = add_tree(x, KIND_TREE, id, head, len, why);
 	for (size_t i = 0; i < x->cuts; i++)
 		x->cut[i].e->dirs++;
 	cutter_free(d->user);
@@ -342,54 +385,27 @@ walk(struct estimating *x, char **path, struct fault *why)
 
 /* --- the sums --- */
 
-/* Where all of it is short, and where the structure is, commits carry it. */
-static void
-count_segments(const struct estimating *x, const struct packed *data,
-    const struct packed *structure, uint64_t *of_data, uint64_t *of_structure)
-{
-	*of_data = *of_structure = 0;
-	if (data->plain + structure->plain > WRITER_INLINE)
-		*of_data = packed_segments(data, x->o->jobs);
-	if (structure->plain > WRITER_INLINE)
-		*of_structure = packed_segments(structure, x->o->jobs) + 1;
-}
-
-/* What a commit file carries is a segment to the index. */
-static uint64_t
-at_least_one(uint64_t segments)
-{
-	return segments > 0 ? segments : 1;
-}
-
 static enum blk_status
-sum_up(struct estimating *x, struct cutting *c, struct fault *why)
+sum_up(struct cutting *c, struct fault *why)
 {
 	struct dedup_estimate *e = c->e;
-	struct packed data, structure;
-	uint64_t of_data, of_structure;
-	enum blk_status st = packer_end(&c->data, &data, why);
+	struct packed sum;
+	enum blk_status st = packer_end(&c->packer, &sum, why);
 
-	if (st == BLK_OK)
-		st = packer_end(&c->structure, &structure, why);
-	if (st != BLK_OK)
-		return st;
-	e->sampled = c->data.bits > 0 || c->structure.bits > 0;
-	e->unique_chunks = data.objects;
-	e->unique_bytes = data.plain;
-	count_segments(x, &data, &structure, &of_data, &of_structure);
-	e->segments = of_data + of_structure;
-	e->stored_bytes = data.bytes + structure.bytes + COMMIT_BYTES +
-	    e->segments * (SEGMENT_HEADER + SEGMENT_TRAILER + SEGMENT_LINE);
-	return packer_index(&c->data, at_least_one(of_data), &c->structure,
-	    at_least_one(of_structure), data.objects + structure.objects,
-	    &e->index_bytes, why);
+	e->sampled = c->packer.bits > 0;
+	e->unique_chunks = sum.chunks;
+	e->unique_bytes = sum.chunk_bytes;
+	e->segments = sum.segments;
+	e->stored_bytes = sum.bytes;
+	e->index_bytes = sum.index_bytes;
+	return st;
 }
 
 static enum blk_status
 open_cutting(struct estimating *x, struct cutting *c, struct dedup_estimate *e,
     struct fault *why)
 {
-	/* Half of the memory for ids; fewer lists and trees than chunks. */
+	/* Half of the memory for ids. */
 	size_t ids = (size_t)(x->o->max_memory / 2 /
 	    (2 * sizeof(struct idmap_entry)) / x->cuts);
 	enum blk_status st = chunker_init(&c->chunker, &e->sizes, why);
@@ -400,30 +416,36 @@ open_cutting(struct estimating *x, struct cutting *c, struct dedup_estimate *e,
 	c->buf = malloc(c->cap);
 	if (st == BLK_OK && c->buf == NULL)
 		st = fault_nomem(why);
-	if (st == BLK_OK)
-		st = packer_open(&c->data, &x->packing, ids / 4 * 3, why);
-	if (st == BLK_OK)
-		st = packer_open(&c->structure, &x->packing, ids / 4, why);
-	return st;
+	return st == BLK_OK ? packer_open(&c->packer, &x->packing, ids, why)
+	                    : st;
+}
+
+/* As many as a backup has, but those that there is memory for. */
+static unsigned
+lanes_of(const struct dedup_options *o, size_t n)
+{
+	uint64_t most = o->max_memory / 4 / n / LANE_MEMORY;
+
+	if (most < 1)
+		most = 1;
+	return 1 + (o->jobs < most ? o->jobs : (unsigned)most);
 }
 
 static enum blk_status
 open_estimating(
     struct estimating *x, struct dedup_estimate *e, size_t n, struct fault *why)
 {
-	size_t largest = STRUCTURE_PIECE_MAX;
+	unsigned lanes = lanes_of(x->o, n);
 	enum blk_status st;
 
+	x->load = calloc(lanes, sizeof(*x->load));
 	x->cut = calloc(n, sizeof(*x->cut));
 	x->scratch = malloc(READ_SIZE);
-	if (x->cut == NULL || x->scratch == NULL)
+	if (x->load == NULL || x->cut == NULL || x->scratch == NULL)
 		return fault_nomem(why);
 	x->cuts = n;
-	for (size_t i = 0; i < n; i++)
-		if (e[i].sizes.max > largest)
-			largest = e[i].sizes.max;
 	st = packing_open(&x->packing,
-	    x->o->compression != NULL ? x->o->compression : "zstd:3", largest,
+	    x->o->compression != NULL ? x->o->compression : "zstd:3", lanes,
 	    why);
 	if (st == BLK_OK)
 		st = hasher_new(&x->hash, why);
@@ -438,13 +460,13 @@ static void
 release(struct estimating *x)
 {
 	for (size_t i = 0; x->cut != NULL && i < x->cuts; i++) {
-		packer_release(&x->cut[i].data);
-		packer_release(&x->cut[i].structure);
+		packer_release(&x->cut[i].packer);
 		cutter_free(x->cut[i].list);
 		free(x->cut[i].buf);
 	}
 	free(x->cut);
 	free(x->scratch);
+	free(x->load);
 	packing_release(&x->packing);
 	hasher_free(x->hash);
 	hasher_free(x->whole);
@@ -480,7 +502,7 @@ dedup_estimate(const struct dedup_options *o, struct dedup_estimate *e,
 	if (st == BLK_OK)
 		st = walk(&x, path, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
-		st = sum_up(&x, &x.cut[i], why);
+		st = sum_up(&x.cut[i], why);
 	for (size_t i = 0; path != NULL && i < o->paths; i++)
 		free(path[i]);
 	free(path);

@@ -5,53 +5,40 @@
 
 #include "bytes.h"
 
-#define FRAME_SIZE ((size_t)1 << 20)
-#define SEGMENT_SIZE ((uint64_t)16 << 20)
-#define OBJECT_BYTES 36 /* of a table: id, kind, length */
-#define FRAME_BYTES 18  /* of a table, for each frame */
-#define TRACE_BITS 256  /* for each id that there is memory for: 32 bytes */
-#define SAMPLES_MAX ((size_t)1 << 15)
-
-/* --- packing --- */
+#define TRACE_BITS 256 /* for each id that there is memory for: 32 bytes */
+#define TRACE_FULL 16  /* one bit of so many: traces are mistaken for others */
+#define SAMPLES_MAX ((size_t)1 << 16)
 
 enum blk_status
-packing_open(struct packing *p, const char *compression, size_t largest,
+packing_open(struct packing *p, const char *compression, unsigned lanes,
     struct fault *why)
 {
 	enum blk_status st;
 
-	*p = (struct packing){ .plain_cap = FRAME_SIZE };
-	if (largest > p->plain_cap)
-		p->plain_cap = largest;
-	st = codec_parse(compression, &p->codec, &p->level, why);
+	*p = (struct packing){ .lanes = lanes };
+	st = codec_parse(compression, &p->how.codec, &p->how.level, why);
 	if (st == BLK_OK)
 		st = codec_state_new(&p->codecs, why);
-	if (st != BLK_OK)
-		return st;
-	p->out_cap = p->codec->bound(p->plain_cap);
-	p->out = malloc(p->out_cap);
-	return p->out == NULL ? fault_nomem(why) : BLK_OK;
+	return st == BLK_OK ? hasher_new(&p->hash, why) : st;
 }
 
 void
 packing_release(struct packing *p)
 {
 	codec_state_free(p->codecs);
-	free(p->out);
+	hasher_free(p->hash);
 }
 
-/* --- one sort of objects --- */
+/* --- ids that were seen --- */
 
 enum blk_status
 packer_open(
     struct packer *p, struct packing *to, size_t seen_max, struct fault *why)
 {
-	*p = (struct packer){ .to = to, .seen_max = seen_max };
-	p->plain = malloc(to->plain_cap);
+	*p = (struct packer){ .to = to, .seen_max = seen_max, .commits = 1 };
 	p->samples_max = seen_max < SAMPLES_MAX ? seen_max + 1 : SAMPLES_MAX;
 	p->sample = malloc(p->samples_max * sizeof(*p->sample));
-	return p->plain == NULL || p->sample == NULL ? fault_nomem(why)
-	                                             : BLK_OK;
+	return p->sample == NULL ? fault_nomem(why) : packer_fill_open(p, why);
 }
 
 void
@@ -59,29 +46,8 @@ packer_release(struct packer *p)
 {
 	idmap_release(&p->seen);
 	free(p->trace);
-	free(p->plain);
 	free(p->sample);
-}
-
-static enum blk_status
-end_frame(struct packer *p, struct fault *why)
-{
-	struct packing *to = p->to;
-	size_t out = to->out_cap;
-	enum blk_status st;
-
-	if (p->len == 0)
-		return BLK_OK;
-	st = to->codec->pack(
-	    to->codecs, to->level, p->plain, p->len, to->out, &out, why);
-	if (st != BLK_OK)
-		return st;
-	/* Under 3 % saved: kept raw, as segments do. */
-	p->stored += out + p->len / 32 > p->len ? p->len : out;
-	p->packed += p->len;
-	p->frames++;
-	p->len = 0;
-	return BLK_OK;
+	packer_fill_release(p);
 }
 
 static uint64_t
@@ -114,15 +80,18 @@ thin_sample(struct packer *p, unsigned bits)
 }
 
 static void
-take_sample(struct packer *p, const struct digest *id, size_t len)
+take_sample(struct packer *p, const struct packer_object *o, size_t segment)
 {
-	uint64_t head = head_of(id);
+	uint64_t head = head_of(&o->id);
 
 	while (p->samples == p->samples_max && p->sample_bits < 63)
 		thin_sample(p, p->sample_bits + 1);
 	if (packer_zeros(head) >= p->sample_bits && p->samples < p->samples_max)
-		p->sample[p->samples++] =
-		    (struct packer_sample){ head, (uint32_t)len, p->level };
+		p->sample[p->samples++] = (struct packer_sample){ .head = head,
+			.length = (uint32_t)o->len,
+			.level = o->level,
+			.segment = (uint32_t)segment,
+			.kind = (uint8_t)o->kind };
 }
 
 /*
@@ -139,7 +108,10 @@ leave_trace(struct packer *p, const struct digest *id)
 		size_t bit = (get_le32(b) & (p->traces - 1));
 		uint8_t mask = (uint8_t)(1u << (bit & 7));
 
-		seen = seen && (p->trace[bit >> 3] & mask) != 0;
+		if ((p->trace[bit >> 3] & mask) == 0) {
+			seen = false;
+			p->traced++;
+		}
 		p->trace[bit >> 3] |= mask;
 	}
 	return seen;
@@ -170,94 +142,114 @@ thin_out(struct packer *p, struct fault *why)
 	p->bits++;
 	if (p->sample_bits < p->bits)
 		thin_sample(p, p->bits);
-	p->kept = p->kept_bytes = 0;
 	for (size_t i = 0; st == BLK_OK && i < p->seen.slots; i++) {
 		const struct idmap_entry *e = &p->seen.slot[i];
 		int64_t *value;
 
 		if (!e->used || leading_zeros(&e->id) < p->bits)
 			continue;
-		st = idmap_put(&fewer, &e->id, 0, &value, NULL, why);
-		if (st != BLK_OK)
-			break;
-		*value = e->value;
-		p->kept++;
-		p->kept_bytes += (uint64_t)e->value;
+		st = idmap_put(&fewer, &e->id, e->tag, &value, NULL, why);
 	}
 	idmap_release(&p->seen);
 	p->seen = fewer;
 	return st;
 }
 
-/* Is it new?  An id that is not kept is packed, since a codec makes use of
- * what lies beside it, but not counted. */
+/* Is it new?  An id that is not kept is told by its traces. */
 static enum blk_status
-note(struct packer *p, const struct digest *id, size_t len, bool *is_new,
+note(struct packer *p, const struct packer_object *o, bool *is_new,
     struct fault *why)
 {
 	enum blk_status st;
 	int64_t *value;
 
-	*is_new = p->bits == 0 || !leave_trace(p, id);
-	if (leading_zeros(id) < p->bits)
+	*is_new = p->bits == 0 || !leave_trace(p, &o->id);
+	if (leading_zeros(&o->id) < p->bits)
 		return BLK_OK;
-	st = idmap_put(&p->seen, id, 0, &value, is_new, why);
-	if (st != BLK_OK || !*is_new)
-		return st;
-	*value = (int64_t)len;
-	p->kept++;
-	p->kept_bytes += len;
-	take_sample(p, id, len);
-	return p->seen.used > p->seen_max ? thin_out(p, why) : BLK_OK;
+	st = idmap_put(&p->seen, &o->id, (uint8_t)o->kind, &value, is_new, why);
+	if (st == BLK_OK && p->seen.used > p->seen_max)
+		st = thin_out(p, why);
+	return st;
 }
 
 enum blk_status
-packer_add(struct packer *p, const struct digest *id, const void *data,
-    size_t len, struct fault *why)
+packer_add(struct packer *p, const struct packer_object *o, struct fault *why)
 {
+	enum packer_sort sort =
+	    o->kind == KIND_DATA ? PACKER_DATA : PACKER_STRUCTURE;
 	enum blk_status st;
+	size_t segment;
 	bool is_new;
 
-	if (len > p->to->plain_cap)
-		return fault(why, BLK_INVALID, "an object of %zu bytes", len);
-	st = note(p, id, len, &is_new, why);
-	if (st == BLK_OK && is_new && p->len > 0 && p->len + len > FRAME_SIZE)
-		st = end_frame(p, why);
-	if (st != BLK_OK || !is_new || len == 0)
+	st = note(p, o, &is_new, why);
+	if (st != BLK_OK || !is_new)
 		return st;
-	memcpy(p->plain + p->len, data, len);
-	p->len += len;
+	st = packer_fill_add(p, o, &segment, why);
+	if (st != BLK_OK)
+		return st;
+	p->objects[sort]++;
+	p->plain[sort] += o->len;
+	take_sample(p, o, segment);
 	return BLK_OK;
+}
+
+/* For each that looked new, so many were: where traces are many, what is new
+ * may look like what was seen, and the ids that are kept tell. */
+static double
+missed(const struct packer *p)
+{
+	uint64_t all = p->objects[PACKER_DATA] + p->objects[PACKER_STRUCTURE];
+
+	if (p->bits == 0 || p->traced < p->traces / TRACE_FULL)
+		return 1;
+	return (double)((uint64_t)p->seen.used << p->bits) / (double)all;
+}
+
+static uint64_t
+times(uint64_t n, double share)
+{
+	return (uint64_t)((double)n * share + 0.5);
+}
+
+/* A snapshot in the lane of the walk, and a version in the commit's file. */
+static enum blk_status
+add_last(struct packer *p, struct fault *why)
+{
+	static const uint8_t text[PACKER_SNAPSHOT];
+	struct packer_object o = { .data = text,
+		.len = sizeof(text),
+		.kind = KIND_SNAPSHOT,
+		.level = 1 };
+	enum blk_status st;
+
+	o.id.byte[0] = 0xff; /* in small samples only */
+	st = packer_add(p, &o, why);
+	o.id.byte[0] = 0xfe;
+	o.len = PACKER_VERSION;
+	o.kind = KIND_VERSION;
+	o.level = 0;
+	take_sample(p, &o, PACKER_COMMIT);
+	p->objects[PACKER_STRUCTURE]++;
+	return st;
 }
 
 enum blk_status
 packer_end(struct packer *p, struct packed *sum, struct fault *why)
 {
-	enum blk_status st = end_frame(p, why);
-	double share = 1;
+	enum blk_status st = add_last(p, why);
+	double share = missed(p);
 
-	*sum = (struct packed){ .objects = p->kept << p->bits,
-		.plain = p->kept_bytes << p->bits };
-	if (p->bits > 0 && p->packed > 0)
-		share = (double)sum->plain / (double)p->packed;
-	sum->frames = (uint64_t)((double)p->frames * share + 0.5);
-	sum->bytes = (uint64_t)((double)p->stored * share) +
-	    sum->objects * OBJECT_BYTES + sum->frames * FRAME_BYTES;
-	return st;
-}
-
-uint64_t
-packed_segments(const struct packed *sum, unsigned lanes)
-{
-	/* A segment ends when the next frame could be too much for it. */
-	uint64_t frame = sum->frames > 0 ? sum->bytes / sum->frames : 0;
-	uint64_t full = SEGMENT_SIZE - FRAME_SIZE + frame / 2;
-	uint64_t share = sum->bytes / lanes + 1;
-
-	if (sum->bytes == 0)
-		return 0;
-	if (sum->frames <= lanes)
-		return sum->frames;
-	/* The walk has a lane of its own, which helps with large files. */
-	return (share + full - 1) / full * lanes + (sum->bytes > full);
+	*sum = (struct packed){ .chunks = times(p->objects[PACKER_DATA], share),
+		.chunk_bytes = times(p->plain[PACKER_DATA], share) };
+	if (st == BLK_OK)
+		st = packer_fill_end(p, &sum->bytes, why);
+	sum->bytes = times(sum->bytes, share);
+	for (size_t i = 0; i < p->segments; i++)
+		sum->segments += p->segment[i].sealed;
+	sum->segments = times(sum->segments, share);
+	return st == BLK_OK
+	    ? packer_index(p,
+	          sum->chunks + times(p->objects[PACKER_STRUCTURE], share),
+	          &sum->index_bytes, why)
+	    : st;
 }
