@@ -428,6 +428,11 @@ run(struct telling *t, struct request *r, struct opened *o, int *code,
 		st = store_rebuild(o->store, why);
 	if (st == BLK_OK)
 		st = check_run(o->store, &r->check, &found, why);
+	/* Where nothing else is wrong: what is damaged is looked for with the
+	 * help of what the index still knows. */
+	if (st == BLK_OK && r->repair && found.of_index > 0 &&
+	    found.of_index == found.findings && !c->common.dry_run)
+		st = store_rebuild(o->store, why);
 	if (st == BLK_OK && r->repair) {
 		st = repair(c, r, o, &p, why);
 		if (st == BLK_OK && found.findings > 0 && !c->common.dry_run) {

@@ -82,6 +82,18 @@ MUST_USE enum blk_status check_data_begin(
 MUST_USE enum blk_status check_data_end(
     struct check_data *d, enum blk_status st, struct fault *why);
 
+/*
+ * check-live.c: what lives in each segment.  new, add for all ids, and compare
+ * are called within one hold of the catalog.  Findings are one for a segment.
+ */
+struct check_live;
+MUST_USE enum blk_status check_live_new(
+    struct check *c, struct check_live **out, struct fault *why);
+void check_live_free(struct check_live *x); /* NULL: does nothing */
+void check_live_add(struct check_live *x, const struct digest *id,
+    const struct catalog_facts *f);
+void check_live_compare(struct check *c, const struct check_live *x);
+
 /* check-log.c, check-trace.c, check-sufferers.c */
 MUST_USE enum blk_status check_log(struct check *c, struct fault *why);
 MUST_USE enum blk_status check_tables(struct check *c, struct fault *why);

@@ -22,8 +22,9 @@ struct trace {
 	size_t todos, cap;
 	unsigned bits; /* ids of this pass begin with these bits of part */
 	uint8_t part;
-	bool first;  /* pass: problems are said once */
-	bool broken; /* not all could be walked */
+	bool first;              /* pass: problems are said once */
+	bool broken;             /* not all could be walked */
+	struct check_live *live; /* where one pass is all; else NULL */
 	struct buf text;
 };
 
@@ -195,6 +196,8 @@ compare_row(void *arg, const struct digest *id, const struct catalog_facts *f,
 	struct trace *t = arg;
 	enum blk_status st = BLK_OK;
 
+	if (t->live != NULL)
+		check_live_add(t->live, id, f);
 	for (int c = 0; st == BLK_OK && c < CLASSES; c++) {
 		int64_t *traced = idmap_get(&t->counts, id, (uint8_t)c);
 		uint64_t is = traced == NULL ? 0 : (uint64_t)*traced;
@@ -251,6 +254,8 @@ one_pass(struct trace *t, struct fault *why)
 
 	/* Trace and counts are of one state, whatever others commit. */
 	st = catalog_hold(cat, why);
+	if (st == BLK_OK && t->bits == 0)
+		st = check_live_new(t->c, &t->live, why);
 	if (st == BLK_OK)
 		st = cat->type->version_each(cat, &all, root, t, why);
 	if (st == BLK_OK)
@@ -267,8 +272,39 @@ one_pass(struct trace *t, struct fault *why)
 		    cat, &prefix, t->bits, compare_row, t, why);
 	if (st == BLK_OK)
 		st = compare_traced(t, why);
+	if (st == BLK_OK && t->live != NULL)
+		check_live_compare(t->c, t->live);
 	catalog_release(cat);
 	return st;
+}
+
+static enum blk_status
+live_row(void *arg, const struct digest *id, const struct catalog_facts *f,
+    struct fault *why)
+{
+	(void)why;
+	check_live_add(arg, id, f);
+	return BLK_OK;
+}
+
+/* The passes are of several states: what lives is looked at in one. */
+static enum blk_status
+compare_live(struct check *c, struct fault *why)
+{
+	struct catalog *cat = store_catalog(c->s);
+	const struct digest none = { { 0 } };
+	struct check_live *live = NULL;
+	enum blk_status st = catalog_hold(cat, why);
+
+	if (st == BLK_OK)
+		st = check_live_new(c, &live, why);
+	if (st == BLK_OK)
+		st = cat->type->ids_each(cat, &none, 0, live_row, live, why);
+	if (st == BLK_OK)
+		check_live_compare(c, live);
+	catalog_release(cat);
+	check_live_free(live);
+	return check_judge(c, st, CHECK_INDEX, "index", why);
 }
 
 enum blk_status
@@ -295,8 +331,9 @@ check_trace(struct check *c, struct fault *why)
 			st = check_judge(c, st, CHECK_INDEX, "index", why);
 		idmap_release(&t.counts);
 		idmap_release(&t.walked);
+		check_live_free(t.live);
 		free(t.todo);
 		buf_release(&t.text);
 	}
-	return st;
+	return st == BLK_OK && bits > 0 ? compare_live(c, why) : st;
 }

@@ -24,7 +24,8 @@ enum check_what {
 	CHECK_SEGMENT,   /* missing, of another length, table damaged */
 	CHECK_OBJECT,    /* an object does not match its id, or is malformed */
 	CHECK_REFERENCE, /* something refers to what is not there */
-	CHECK_COUNT,     /* the index counts otherwise than the trace */
+	CHECK_COUNT,     /* the index counts otherwise than the trace; or says
+	                  * otherwise what lives in a segment */
 	CHECK_VERSION,   /* a version record does not say what the index says */
 	CHECK_INDEX,     /* a row does not match its check */
 	CHECK_LOST,      /* said lost by a repair, and still referred to */
@@ -75,7 +76,8 @@ struct check_report {
 	uint64_t read_segments, read_bytes; /* of data, as stored */
 	uint64_t read_objects, read_plain;
 	uint64_t findings;
-	bool unfinished; /* a bound was reached before all was read */
+	uint64_t of_index; /* of these: a rebuild puts them right */
+	bool unfinished;   /* a bound was reached before all was read */
 };
 
 /*

@@ -121,6 +121,15 @@ PY
 	cmp before after
 }
 
+@test "a repair makes an index again that says what is not so" {
+	need sqlite3
+	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE what >= 16'
+	run -4 blk-check
+	[[ $output == *'live bytes, the objects have 0'* ]] || fail "$output"
+	blk-check --repair
+	blk-check --read-data
+}
+
 @test "repair of a sound store changes no byte" {
 	(cd "$BLK_STORE" && find config log segments checkpoint -type f |
 		sort | xargs sha256sum) >before

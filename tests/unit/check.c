@@ -9,7 +9,7 @@
 #define OK(call) assert_int_equal(call, BLK_OK)
 
 struct found {
-	unsigned unknown, findings;
+	unsigned unknown, live, findings;
 	struct digest id[4];
 };
 
@@ -19,6 +19,8 @@ on_finding(void *arg, const struct check_finding *f)
 	struct found *x = arg;
 
 	x->findings++;
+	x->live += f->what == CHECK_COUNT && f->has_id &&
+	    strstr(f->message, " live bytes") != NULL;
 	if (strstr(f->message, "does not know this copy") == NULL)
 		return;
 	assert_int_equal(f->what, CHECK_INDEX);
@@ -27,17 +29,23 @@ on_finding(void *arg, const struct check_finding *f)
 }
 
 static void
-look(struct shop *p, struct found *x)
+look_within(struct shop *p, struct found *x, uint64_t memory)
 {
-	const struct check_options o = { .jobs = 1,
-		.max_memory = 8 << 20,
-		.finding = on_finding,
-		.arg = x };
+	const struct check_options o = {
+		.jobs = 1, .max_memory = memory, .finding = on_finding, .arg = x
+	};
 	struct check_report r;
 
 	memset(x, 0, sizeof(*x));
 	OK(check_run(p->s, &o, &r, &p->why));
 	assert_int_equal(r.findings == 0, x->findings == 0);
+	assert_true(r.of_index <= r.findings);
+}
+
+static void
+look(struct shop *p, struct found *x)
+{
+	look_within(p, x, 8 << 20);
 }
 
 /* What is found of a text that is there, whole, and refers to nothing. */
@@ -168,6 +176,54 @@ an_object_that_a_segment_holds_twice_is_no_finding(void **state)
 	shop_close(&p);
 }
 
+static enum blk_status
+keep_copy(void *arg, const struct digest *id, const struct catalog_copy *copy,
+    struct fault *why)
+{
+	struct wanted {
+		struct digest id;
+		struct catalog_copy copy;
+	} *w = arg;
+
+	(void)why;
+	if (digest_equal(id, &w->id))
+		w->copy = *copy;
+	return BLK_OK;
+}
+
+static void
+a_row_that_says_otherwise_than_the_objects_what_lives_is_a_finding(void **state)
+{
+	struct digest id[3];
+	struct {
+		struct digest id;
+		struct catalog_copy copy;
+	} wanted;
+	struct catalog *c;
+	struct found x;
+	struct shop p;
+
+	(void)state;
+	shop_open(&p, "mem:");
+	fill(&p, id);
+	c = store_catalog(p.s);
+	wanted.id = id[2];
+	OK(c->type->copies_each(c, keep_copy, &wanted, &p.why));
+	OK(c->type->begin(c, &p.why));
+	OK(c->type->segment_live(c, &id[2], &wanted.copy, false, &p.why));
+	OK(c->type->commit(c, &p.why));
+	look(&p, &x);
+	assert_int_equal(x.findings, 1);
+	assert_int_equal(x.live, 1);
+	look_within(&p, &x, 0); /* as many passes as there can be */
+	assert_int_equal(x.findings, 1);
+	assert_int_equal(x.live, 1);
+	OK(store_rebuild(p.s, &p.why));
+	look(&p, &x);
+	assert_int_equal(x.findings, 0);
+	shop_close(&p);
+}
+
 int
 main(void)
 {
@@ -177,6 +233,8 @@ main(void)
 		    copies_that_the_catalog_does_not_know_are_found),
 		cmocka_unit_test(
 		    an_object_that_a_segment_holds_twice_is_no_finding),
+		cmocka_unit_test(
+		    a_row_that_says_otherwise_than_the_objects_what_lives_is_a_finding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
