@@ -1,11 +1,19 @@
 # faults.bash - what the tests that break things share; loaded after helper.
 #
 # What is acknowledged stands in acked/, a file an object, named by its id.
-# BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one.
+# BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one;
+# BLK_KILLS is how often the store that lives on in kill.bats is killed.
 # shellcheck shell=bash
 
 # Before blk_setup takes them away.
 soak=${BLK_SOAK:-} seed=${BLK_SEED:-1}
+# shellcheck disable=SC2034 # kill.bats uses it
+kills=${BLK_KILLS:-${soak:+2000}}
+
+# tell WORD...: a figure for the log of the test, also when all is well.
+tell() {
+	printf '# %s\n' "$*" >&3
+}
 
 # noise: an endless stream of bytes that depends on the seed only.
 noise() {
@@ -60,6 +68,16 @@ all_there() {
 	ls acked | timeout -k 5 60 blk-get --batch >got ||
 		fail "$1: get: $?"
 	cmp got want || fail "$1: what was promised is not there"
+}
+
+# kept_word FILE: the ids in it were printed by a command that did not live to
+# the end; what it said holds all the same.
+kept_word() {
+	local id
+
+	while read -r id; do
+		blk-get -e "$id" || fail "printed, but not there: $id"
+	done < <(grep -Ex '[0-9a-f]{64}' "$1")
 }
 
 # healthy [OPTION...]: blk-check finds nothing.

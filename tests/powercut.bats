@@ -14,12 +14,14 @@ setup() {
 	need loop mount
 	run -0 bash "$SRC/tests/powercut.sh" ext4 "$cuts" "$seed"
 	[[ $output == *'promised objects there'* ]] || fail "$output"
+	tell "$output"
 }
 
 @test "xfs: power cuts lose nothing that was promised" {
 	need loop mount mkfs.xfs
 	run -0 bash "$SRC/tests/powercut.sh" xfs "$cuts" "$seed"
 	[[ $output == *'promised objects there'* ]] || fail "$output"
+	tell "$output"
 }
 
 @test "without syncs, power cuts are seen to lose what was promised" {

@@ -7,10 +7,9 @@ seconds=${BLK_SOAK_SECONDS:-${CI:+60}}
 
 @test "nothing promised is lost under torture, and all garbage goes" {
 	seconds=${seconds:-20}
-	echo "# seed $seed, $seconds seconds"
 	run timeout $((seconds + 300)) \
 		bash "$SRC/tests/torture.sh" "$seconds" "$seed"
-	echo "# $output"
-	[ "$status" -eq 0 ] || fail "exit $status: $output"
+	[ "$status" -eq 0 ] || fail "seed $seed: exit $status: $output"
 	[[ $output == *' promised, '* ]] || fail "$output"
+	tell "seed $seed, $seconds seconds: $output"
 }
