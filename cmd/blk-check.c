@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backend.h"
 #include "bytes.h"
 #include "check.h"
 #include "cli.h"
@@ -315,7 +316,7 @@ is_store(const char *source)
 	char config[4096];
 	struct stat sb;
 
-	if (strchr(source, ':') != NULL)
+	if (backend_has_scheme(source))
 		return true;
 	snprintf(config, sizeof(config), "%s/log", source);
 	return stat(config, &sb) == 0 && S_ISDIR(sb.st_mode);

@@ -32,6 +32,12 @@ scheme_len(const char *url)
 	return url[n] == ':' ? n : 0;
 }
 
+bool
+backend_has_scheme(const char *url)
+{
+	return scheme_len(url) > 0;
+}
+
 static enum blk_status
 unknown_scheme(const char *url, size_t n, struct fault *why)
 {

@@ -184,6 +184,9 @@ MUST_USE enum blk_status backend_open(const char *url,
     struct fault *why);
 void backend_close(struct backend *b); /* NULL: does nothing */
 
+/* Does it begin as "file:PATH" does?  Anything else is a path. */
+bool backend_has_scheme(const char *url);
+
 /* The i-th engine, NULL behind the last. */
 const struct backend_type *backend_at(size_t i);
 

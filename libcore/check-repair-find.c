@@ -17,6 +17,8 @@
 #include "reader.h"
 
 #define FILE_MAX_DEPTH 256
+#define PATH_TEXT_MAX ((size_t)256 * 1024)
+#define NAMED_MAX 10 /* files that are not for us to read; more are counted */
 
 void
 repair_looked(struct repair *p, enum blk_status st, const struct fault *reason)
@@ -197,54 +199,123 @@ offer_file(
 	return st;
 }
 
-/* By errno: a link, a socket, what is gone or is not for us holds nothing. */
+/* A look through the directories. */
+struct looking {
+	struct repair *p;
+	const struct chunker *cut;
+	struct buf path; /* of what is looked at */
+	uint64_t closed; /* what is not for us to read */
+};
+
 static void
-unreadable(struct repair *p, const char *name)
+tell(const struct looking *l, const char *text)
+{
+	if (l->p->o->note != NULL)
+		l->p->o->note(l->p->o->arg, text);
+}
+
+/* By errno: a link, a socket or what is gone holds nothing.  What is not for
+ * us to read is said, and no reason to say nothing lost: another user may try
+ * again, and finds what was lost then. */
+static void
+unreadable(struct looking *l)
 {
 	struct fault reason = FAULT_NONE;
+	enum blk_status st;
 
-	if (errno != ELOOP && errno != ENXIO && errno != ENOENT &&
-	    errno != EACCES)
-		repair_looked(p, fault_sys(&reason, "%s", name), &reason);
+	if (errno == ELOOP || errno == ENXIO || errno == ENOENT)
+		return;
+	if (errno != EACCES && errno != EPERM) {
+		st = fault_sys(&reason, "%s", (const char *)l->path.data);
+		repair_looked(l->p, st, &reason);
+		return;
+	}
+	if (l->closed++ < NAMED_MAX) {
+		(void)fault_sys(&reason, "%s", (const char *)l->path.data);
+		tell(l, reason.text);
+	}
+}
+
+static void
+path_up(struct looking *l, size_t len)
+{
+	l->path.len = len;
+	l->path.data[len] = '\0';
+}
+
+static enum blk_status offer_dir(
+    struct looking *l, int dir, int depth, struct fault *why);
+
+/* What stands at name in d, where l->path is that of it. */
+static enum blk_status
+offer_entry(
+    struct looking *l, int d, const char *name, int depth, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	struct stat sb;
+	int fd =
+	    openat(d, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd == -1 || fstat(fd, &sb) != 0) {
+		unreadable(l);
+	} else if (S_ISDIR(sb.st_mode) && depth < FILE_MAX_DEPTH) {
+		st = offer_dir(l, fd, depth + 1, why);
+		fd = -1; /* it is closed */
+	} else if (S_ISDIR(sb.st_mode)) {
+		errno = ENAMETOOLONG;
+		unreadable(l);
+	} else if (S_ISREG(sb.st_mode)) {
+		st = offer_file(l->p, l->cut, fd, why);
+	}
+	if (fd != -1)
+		close(fd);
+	return st;
 }
 
 static enum blk_status
-offer_dir(struct repair *p, const struct chunker *cut, int dir, int depth,
-    struct fault *why)
+offer_dir(struct looking *l, int dir, int depth, struct fault *why)
 {
 	DIR *d = fdopendir(dir);
 	const struct dirent *e;
 	enum blk_status st = BLK_OK;
+	const size_t len = l->path.len;
 
 	if (d == NULL) {
-		unreadable(p, "directory");
+		unreadable(l);
 		close(dir);
 		return BLK_OK;
 	}
 	while (st == BLK_OK && (errno = 0, e = readdir(d)) != NULL) {
-		struct stat sb;
-		int fd;
-
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		fd = openat(dirfd(d), e->d_name,
-		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd == -1) {
-			unreadable(p, e->d_name);
-			continue;
-		}
-		if (fstat(fd, &sb) == 0 && S_ISDIR(sb.st_mode) &&
-		    depth < FILE_MAX_DEPTH) {
-			st = offer_dir(p, cut, fd, depth + 1, why);
-			continue; /* it closed fd */
-		}
-		if (S_ISREG(sb.st_mode))
-			st = offer_file(p, cut, fd, why);
-		close(fd);
+		st = buf_printf(&l->path, why, "/%s", e->d_name);
+		if (st == BLK_OK)
+			st = offer_entry(l, dirfd(d), e->d_name, depth, why);
+		path_up(l, len);
 	}
 	if (st == BLK_OK && errno != 0)
-		unreadable(p, "directory");
+		unreadable(l);
 	closedir(d);
+	return st;
+}
+
+static enum blk_status
+offer_top(struct looking *l, const char *path, struct fault *why)
+{
+	enum blk_status st;
+	int fd;
+
+	st = file_open_dir(AT_FDCWD, path, &fd, why);
+	if (st == BLK_ABSENT)
+		return fault(why, BLK_INVALID, "%s: no such directory", path);
+	l->path.len = 0;
+	if (st == BLK_OK) {
+		st = buf_printf(&l->path, why, "%s", path);
+		if (st == BLK_OK)
+			st = offer_dir(l, fd, 0, why);
+		else
+			close(fd);
+	}
 	return st;
 }
 
@@ -254,21 +325,23 @@ repair_from_dirs(struct repair *p, struct fault *why)
 	const struct store_config *c = store_config(p->s);
 	const struct chunker_sizes sizes = { c->min, c->target, c->max };
 	struct chunker *cut = malloc(sizeof(*cut));
+	struct looking l = {
+		.p = p, .cut = cut, .path = BUF_INIT(PATH_TEXT_MAX)
+	};
+	struct fault more = FAULT_NONE;
 	enum blk_status st;
 
 	if (cut == NULL)
 		return fault_nomem(why);
 	st = chunker_init(cut, &sizes, why);
-	for (size_t i = 0; st == BLK_OK && i < p->o->dirs; i++) {
-		int fd;
-
-		st = file_open_dir(AT_FDCWD, p->o->dir[i], &fd, why);
-		if (st == BLK_ABSENT)
-			st = fault(why, BLK_INVALID, "%s: no such directory",
-			    p->o->dir[i]);
-		if (st == BLK_OK)
-			st = offer_dir(p, cut, fd, 0, why);
+	for (size_t i = 0; st == BLK_OK && i < p->o->dirs; i++)
+		st = offer_top(&l, p->o->dir[i], why);
+	if (l.closed > NAMED_MAX) {
+		(void)fault(&more, BLK_OK, "%ju more could not be read",
+		    (uintmax_t)(l.closed - NAMED_MAX));
+		tell(&l, more.text);
 	}
+	buf_release(&l.path);
 	free(cut);
 	return st;
 }

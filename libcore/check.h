@@ -93,7 +93,8 @@ struct repair_options {
 	/* Stores that may hold what is missing here; borrowed. */
 	struct store *const *from;
 	size_t froms;
-	/* Directories whose files may be what is missing. */
+	/* Directories whose files may be what is missing.  What is not for us
+	 * to read there is told by note; some by path, the rest by number. */
 	const char *const *dir;
 	size_t dirs;
 	bool drop_damaged; /* remove damaged files for good */

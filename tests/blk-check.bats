@@ -18,15 +18,12 @@ segment() {
 
 # flip FILE OFFSET: one bit of it.
 flip() {
+	local byte
+
 	chmod u+w "$1"
-	python3 - "$1" "$2" <<'PY'
-import sys
-with open(sys.argv[1], 'r+b') as f:
-    f.seek(int(sys.argv[2]))
-    b = f.read(1)
-    f.seek(int(sys.argv[2]))
-    f.write(bytes([b[0] ^ 1]))
-PY
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "\\x$(printf %x $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 @test "a sound store is said to be sound, in silence" {
@@ -215,6 +212,61 @@ whole_again() {
 	run -0 blk-check --repair --from files --from tree
 	blk-check --read-data
 	[ "$(blk-get numbers | sha256sum)" = "$(seq 100000 | sha256sum)" ]
+}
+
+@test "files that a repair cannot read are said, each with its path" {
+	need bound
+	mkdir -p files/sub files/closed
+	seq 100000 >files/sub/numbers
+	touch files/empty files/closed/file
+	ln -s nowhere files/link
+	mkfifo files/fifo
+	chmod 0 files/sub/numbers files/closed
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -4 --separate-stderr bound blk-check --repair --from files --from tree
+	[[ $stderr == *"blk-check: files/sub/numbers: Permission denied"* ]] ||
+		fail "$stderr"
+	[[ $stderr == *"blk-check: files/closed: Permission denied"* ]] ||
+		fail "$stderr"
+	[ "$(grep -c denied <<<"$stderr")" -eq 2 ] || fail "$stderr"
+	[[ $stderr != *link* && $stderr != *fifo* ]] || fail "$stderr"
+	chmod 700 files/closed
+	chmod 600 files/sub/numbers
+	run -0 --separate-stderr blk-check --repair --from files --from tree
+	[[ $stderr != *denied* ]] || fail "$stderr"
+	blk-check --read-data
+}
+
+@test "of many files that a repair cannot read some are named, the others counted" {
+	need bound
+	mkdir files
+	touch files/{1..25}
+	chmod 0 files/*
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -4 --separate-stderr bound blk-check --repair --from files
+	[ "$(grep -c 'files/[0-9]*: Permission denied' <<<"$stderr")" -eq 10 ] ||
+		fail "$stderr"
+	[[ $stderr == *'blk-check: 15 more could not be read'* ]] || fail "$stderr"
+}
+
+@test "a path with a colon is a source of a repair, as it is a store" {
+	mkdir 'on:2026' 'x:2026'
+	seq 100000 >on:2026/numbers
+	cp -a "$BLK_STORE" copy:1
+	cp -a tree x:2026
+	flip "$(segment)" 3000
+	cp -a "$BLK_STORE" again
+	run -4 blk-check --read-data
+	run -0 blk-check --repair --from ./on:2026 --from "$PWD/x:2026"
+	blk-check --read-data
+	export BLK_STORE=$PWD/again
+	run -4 blk-check --read-data
+	run -2 blk-check --repair --from copy:1
+	[[ $output == *'write ./copy:1 for a path'* ]] || fail "$output"
+	run -0 blk-check --repair --from ./copy:1
+	blk-check --read-data
 }
 
 @test "what is found nowhere is said lost, and the next put heals it" {
