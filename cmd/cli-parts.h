@@ -35,6 +35,14 @@ void cli_common_defaults(struct cli_common *m);
  */
 bool cli_take_common(struct cli *c, int id, const char *arg);
 
+/*
+ * From here on a command ends with EXIT_FAILED and one line, like any other
+ * failure, when a file that is mapped into memory can no longer be read or
+ * written: a dying disk behind what SQLite shares between processes.  name is
+ * for the line.
+ */
+void cli_catch_map_failed(const char *name, bool json);
+
 /* --help of what was chosen, on stdout. */
 void cli_print_help(const struct cli *c);
 

@@ -239,4 +239,5 @@ cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 		choose(c);
 	optind = 0; /* for cli_next */
 	progress_catch(cmd->name, c->common.json);
+	cli_catch_map_failed(cmd->name, c->common.json);
 }

@@ -330,3 +330,31 @@ remove_under() {
 	all_there 'after the repair'
 	healthy --read-data
 }
+
+@test "an index that fails in mapped memory is exit 1 and a line, not a signal" {
+	need plain
+	for json in '' --json; do
+		rm -f point.here point.go
+		random_file 3000 "mapped $json" new
+		BLK_PAUSE="before put log/ 1 $PWD/point" \
+			"$BUILD/tests/hooked/blk-put" $json new >out 2>err 3>&- &
+		pid=$!
+		for _ in $(seq 600); do
+			[ ! -e point.here ] || break
+			sleep 0.05
+		done
+		[ -e point.here ]
+		truncate -s 0 store/index-1.db-shm
+		: >point.go
+		rc=0
+		wait "$pid" || rc=$?
+		[ "$rc" -eq 1 ] || fail "exit $rc: $(cat err)"
+		[ "$(wc -l <err)" -eq 1 ] || fail "$(cat err)"
+		grep -q 'outcome unknown: the index' err || fail "$(cat err)"
+		[ -z "$json" ] || jq -e '.code == 1 and .kind == "failed"' err
+		[ ! -s out ]
+		all_there
+		put new
+		healthy --read-data
+	done
+}
