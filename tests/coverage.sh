@@ -13,13 +13,20 @@ lcov --quiet --rc lcov_branch_coverage=1 --extract "$build/all.info" \
 	"$src/libcore/*" --output-file "$build/libcore.info"
 genhtml --quiet --branch-coverage --output-directory "$build/html" "$build/libcore.info"
 
-# A line not run: FILE:NUMBER:TEXT.
+# A line not run: FILE:NUMBER:FUNCTION:TEXT.
 awk -F'[:,]' '
-	/^SF:/ { file = substr($0, 4) }
-	/^DA:/ && $3 == 0 { print file, $2 }
+	/^SF:/ { file = substr($0, 4); split("", name); last = 0 }
+	/^FN:/ { name[$2] = $NF }
+	/^DA:/ && $3 == 0 {
+		while (last < $2)
+			if (++last in name)
+				in_it = name[last]
+		print file, $2, in_it
+	}
 ' "$build/libcore.info" |
-	while read -r file line; do
-		printf '%s:%s:%s\n' "${file#"$src/"}" "$line" "$(sed -n "${line}p" "$file")"
+	while read -r file line function; do
+		printf '%s:%s:%s:%s\n' "${file#"$src/"}" "$line" "$function" \
+			"$(sed -n "${line}p" "$file")"
 	done >"$build/lines"
 
 # The reason, a tab, the line.
