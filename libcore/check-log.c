@@ -9,22 +9,62 @@
 
 /* --- config --- */
 
+enum blk_status
+check_read_config(
+    struct store *s, struct store_config *found, struct fault *why)
+{
+	void *text = NULL;
+	size_t len;
+	enum blk_status st;
+
+	st = backend_get_all(
+	    store_backend(s), "config", 65536, &text, &len, why);
+	if (st == BLK_OK)
+		st = config_parse(span_of(text, len), found, why);
+	free(text);
+	return st;
+}
+
+enum blk_status
+check_true_config(struct store *s, struct store_config *want, struct fault *why)
+{
+	struct backend *b = store_backend(s);
+	const uint8_t *store = store_config(s)->store;
+	struct commit zero = COMMIT_NONE;
+	uint64_t newest, second;
+	struct digest hash;
+	enum blk_status st;
+
+	st = log_read(b, 0, store, &zero, why);
+	if (st == BLK_OK)
+		st = config_of_commit(&zero, want, why);
+	commit_release(&zero);
+	if (st != BLK_ABSENT)
+		return st;
+	st = checkpoint_newest(b, &newest, &second, why);
+	if (st == BLK_OK)
+		st = checkpoint_head(b, newest, store, &hash, want, why);
+	return st;
+}
+
+/* Where commit 0 or the checkpoint is damaged, that is found elsewhere. */
 static enum blk_status
 check_config(struct check *c, struct fault *why)
 {
-	struct store_config found;
-	enum blk_status st;
-	void *text = NULL;
-	size_t len;
+	struct store_config found, want;
+	struct fault reason = FAULT_NONE;
+	enum blk_status st = check_read_config(c->s, &found, why);
+	enum blk_status known = BLK_ABSENT;
 
-	st = backend_get_all(
-	    store_backend(c->s), "config", 65536, &text, &len, why);
 	if (st == BLK_OK)
-		st = config_parse(span_of(text, len), &found, why);
-	free(text);
-	if (st == BLK_OK &&
-	    memcmp(found.store, store_config(c->s)->store, 16) != 0)
-		st = fault(why, BLK_CORRUPT, "it names another store");
+		known = check_true_config(c->s, &want, &reason);
+	if (known == BLK_FAILED && !fault_is_newer(known, &reason)) {
+		*why = reason;
+		return known;
+	}
+	if (known == BLK_OK && !config_equal(&found, &want))
+		st = fault(why, BLK_CORRUPT,
+		    "it says otherwise than commit 0, or a checkpoint of it");
 	return check_judge(c, st, CHECK_CONFIG, "config", why);
 }
 
@@ -274,7 +314,8 @@ check_checkpoint(struct check *c, uint64_t number, struct fault *why)
 	if (number == 0)
 		return BLK_OK;
 	checkpoint_key(number, key);
-	st = checkpoint_head(store_backend(c->s), number, store, &hash, why);
+	st = checkpoint_head(
+	    store_backend(c->s), number, store, &hash, NULL, why);
 	if (st == BLK_OK) {
 		c->r->checkpoints++;
 		st = check_read_log(c->s, number, &k, why);

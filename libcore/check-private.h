@@ -57,6 +57,13 @@ MUST_USE enum blk_status check_header(
 MUST_USE enum blk_status check_read_log(
     struct store *s, uint64_t number, struct commit *k, struct fault *why);
 
+/* The config as it stands; as commit 0 says it, or the newest checkpoint when
+ * that is folded. */
+MUST_USE enum blk_status check_read_config(
+    struct store *s, struct store_config *found, struct fault *why);
+MUST_USE enum blk_status check_true_config(
+    struct store *s, struct store_config *want, struct fault *why);
+
 /* BLK_OK for statuses that are findings (CORRUPT, ABSENT, INVALID), which
  * are said; others are passed on. */
 MUST_USE enum blk_status check_judge(struct check *c, enum blk_status st,

@@ -421,6 +421,33 @@ repair_log(struct repair *p, struct fault *why)
 	return st;
 }
 
+/* --- config --- */
+
+/* It is a copy of what commit 0 says. */
+static enum blk_status
+repair_config(struct repair *p, struct fault *why)
+{
+	struct buf text = BUF_INIT(65536);
+	struct store_config found, want;
+	enum blk_status st;
+
+	st = check_read_config(p->s, &found, why);
+	if (st == BLK_OK)
+		st = check_true_config(p->s, &want, why);
+	if (st == BLK_CORRUPT || st == BLK_ABSENT)
+		return BLK_OK; /* nothing to compare it with */
+	if (st != BLK_OK || config_equal(&found, &want))
+		return st;
+	st = config_format(&want, &text, why);
+	if (st == BLK_OK && !p->o->dry_run)
+		st = backend_put(
+		    store_backend(p->s), "config", text.data, text.len, why);
+	if (st == BLK_OK)
+		note(p, "config is made again from commit 0");
+	buf_release(&text);
+	return st;
+}
+
 /* --- damaged files --- */
 
 static enum blk_status
@@ -495,6 +522,8 @@ check_repair(struct store *s, const struct repair_options *o,
 	if (st != BLK_OK)
 		return st;
 	st = store_sync(s, why);
+	if (st == BLK_OK)
+		st = repair_config(&p, why);
 	if (st == BLK_OK)
 		st = repair_log(&p, why);
 	if (st == BLK_OK)

@@ -553,7 +553,7 @@ checkpoint_verify(struct backend *b, const void *file, size_t len,
 
 enum blk_status
 checkpoint_head(struct backend *b, uint64_t number, const uint8_t store[16],
-    struct digest *hash, struct fault *why)
+    struct digest *hash, struct store_config *config, struct fault *why)
 {
 	struct catalog *scratch = NULL;
 	struct catalog_head h;
@@ -565,7 +565,7 @@ checkpoint_head(struct backend *b, uint64_t number, const uint8_t store[16],
 	if (st != BLK_OK)
 		return st;
 	st = checkpoint_load(
-	    b, number, store, scratch, &root, &roots, NULL, why);
+	    b, number, store, scratch, &root, &roots, config, why);
 	if (st == BLK_OK)
 		st = scratch->type->head_get(scratch, &h, why);
 	if (st == BLK_OK)

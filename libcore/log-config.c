@@ -114,6 +114,17 @@ config_parse(struct span text, struct store_config *c, struct fault *why)
 	return BLK_OK;
 }
 
+bool
+config_equal(const struct store_config *a, const struct store_config *b)
+{
+	return a->format == b->format && a->incompat == b->incompat &&
+	    a->compat == b->compat &&
+	    memcmp(a->store, b->store, sizeof(a->store)) == 0 &&
+	    a->chunker == b->chunker && a->min == b->min &&
+	    a->target == b->target && a->max == b->max &&
+	    a->group == b->group && a->single_writer == b->single_writer;
+}
+
 enum blk_status
 config_to_commit(
     const struct store_config *s, struct commit *c, struct fault *why)

@@ -202,6 +202,7 @@ MUST_USE enum blk_status config_format(
     const struct store_config *c, struct buf *b, struct fault *why);
 MUST_USE enum blk_status config_parse(
     struct span text, struct store_config *c, struct fault *why);
+bool config_equal(const struct store_config *a, const struct store_config *b);
 /* The VERB_CONFIG lines of commit 0, both ways. */
 MUST_USE enum blk_status config_to_commit(
     const struct store_config *s, struct commit *c, struct fault *why);
@@ -247,9 +248,11 @@ MUST_USE enum blk_status checkpoint_verify(struct backend *b, const void *file,
     size_t len, struct catalog *c, const struct store_config *config,
     struct fault *why);
 
-/* What checkpoint/<number> says that log/<number> hashes to. */
+/* What checkpoint/<number> says that log/<number> hashes to.  config, unless
+ * NULL, is filled. */
 MUST_USE enum blk_status checkpoint_head(struct backend *b, uint64_t number,
-    const uint8_t store[16], struct digest *hash, struct fault *why);
+    const uint8_t store[16], struct digest *hash, struct store_config *config,
+    struct fault *why);
 
 /*
  * Read checkpoint/<number> and fill an empty catalog (between begin and

@@ -421,7 +421,7 @@ confirm(struct attempt *a, const struct digest *hash, struct fault *why)
 	if (st == BLK_OK && newest >= n && newest > 0) {
 		counts = false;
 		st = checkpoint_head(
-		    s->backend, newest, s->config.store, &want, why);
+		    s->backend, newest, s->config.store, &want, NULL, why);
 		if (st == BLK_OK)
 			st = store_follow(
 			    s, n + 1, hash, newest, &want, &counts, why);

@@ -355,7 +355,7 @@ cross(struct store *s, const struct catalog_head *h, uint64_t checkpoint,
 	bool found = false, moved = true;
 
 	st = checkpoint_head(
-	    s->backend, checkpoint, s->config.store, &want, why);
+	    s->backend, checkpoint, s->config.store, &want, NULL, why);
 	if (st == BLK_ABSENT)
 		return BLK_OK; /* a newer one has taken its place */
 	if (st == BLK_OK)

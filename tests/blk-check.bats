@@ -298,6 +298,40 @@ whole_again() {
 	blk-check --read-data
 }
 
+@test "a config that says otherwise than commit 0 is found and mended" {
+	cp "$BLK_STORE/config" config
+	for folded in no yes; do
+		chmod u+w "$BLK_STORE/config"
+		sed -i 's/ 12288 / 12289 /' "$BLK_STORE/config"
+		run -4 blk-check
+		[[ $output == *'config: config: it says otherwise'* ]] ||
+			fail "$folded: $output"
+		run -4 blk-check
+		blk-check -q --repair -n || :
+		run -1 cmp config "$BLK_STORE/config"
+		run -0 blk-check --repair
+		[[ $output == *'config is made again from commit 0'* ]] ||
+			fail "$folded: $output"
+		cmp config "$BLK_STORE/config"
+		run -0 --separate-stderr blk-check --read-data
+		[ -z "$output$stderr" ] || fail "$output$stderr"
+		# no more commit 0, but checkpoints
+		[ "$folded" = no ] || break
+		seq 200000 | blk-put -N dead >/dev/null
+		blk-rm -q dead
+		blk-config set gc.keep-unreferenced 0s
+		for i in 1 2; do
+			echo "$i" | blk-put -N dead >/dev/null
+			blk-gc -q --max-unused 0
+			blk-rm -q dead
+			seq "${i}00000" | blk-put -N dead >/dev/null
+			blk-rm -q dead
+			blk-gc -q --max-unused 0
+		done
+		[ ! -e "$BLK_STORE/log/000000000/000000000000" ]
+	done
+}
+
 @test "--drop-damaged removes damaged files, and only then" {
 	f=$(segment)
 	flip "$f" 3000

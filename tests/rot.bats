@@ -151,7 +151,8 @@ some_files() {
 	mkdir index
 	every=1
 	[ -n "$soak" ] || every=97
-	run -0 "$BUILD/tests/rot" store acked index "$every" "$seed"
+	run "$BUILD/tests/rot" store acked index "$every" "$seed"
+	[ "$status" -eq 0 ] || fail "exit $status" "$(tail -n 40 <<<"$output")"
 	tell "$output"
 }
 

@@ -160,8 +160,8 @@ load(struct bench *t, struct span text)
 	    t->backend, 9, config.store, c, &root, &roots, &found, &why);
 	if (st == BLK_OK) {
 		must(c->type->commit(c, &why) == BLK_OK);
-		must(checkpoint_head(
-		         t->backend, 9, config.store, &head, &why) == BLK_OK);
+		must(checkpoint_head(t->backend, 9, config.store, &head, NULL,
+		         &why) == BLK_OK);
 		if (roots == 0 && !has_kept(text))
 			is_written(t, c, &found, text);
 	} else {
