@@ -332,7 +332,6 @@ remove_under() {
 }
 
 @test "an index that fails in mapped memory is exit 1 and a line, not a signal" {
-	need plain
 	for json in '' --json; do
 		rm -f point.here point.go
 		random_file 3000 "mapped $json" new
