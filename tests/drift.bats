@@ -322,8 +322,8 @@ examples() { # PAGE
 		/^\.Bd/ { literal = 1 }' "$1"
 }
 
-@test "the examples in the pages of the commands about objects run" {
-	for command in init config put get ls rm stat; do
+@test "the examples in the pages of all commands run" {
+	for command in init config put get ls rm stat gc check dedup backup; do
 		rm -rf work
 		mkdir -p work/home
 		examples "$SRC/man/blk-$command.1" >examples
