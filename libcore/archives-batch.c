@@ -4,8 +4,9 @@
 #include "archives-batch.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
+
+#include "thread.h"
 
 #define BATCH_BYTES ((size_t)1 << 20)
 
@@ -113,19 +114,13 @@ work(void *arg)
 	return NULL;
 }
 
-/* Signals stay with the threads of the command. */
 static void
 start(struct batches *b, unsigned jobs)
 {
-	sigset_t all, was;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
 	while (b->threads < jobs &&
-	    pthread_create(&b->worker[b->threads].thread, NULL, work,
-	        &b->worker[b->threads]) == 0)
+	    thread_start(
+	        &b->worker[b->threads].thread, work, &b->worker[b->threads]))
 		b->threads++;
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
 }
 
 enum blk_status

@@ -1,11 +1,11 @@
 #include "backup.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backup-private.h"
 #include "file.h"
+#include "thread.h"
 
 /* --- totals --- */
 
@@ -254,13 +254,8 @@ static enum blk_status
 start_workers(struct backup *b, struct fault *why)
 {
 	for (unsigned i = 1; i < b->workers; i++) {
-		int err = pthread_create(
-		    &b->worker[i].thread, NULL, work, &b->worker[i]);
-
-		if (err != 0) {
-			errno = err;
+		if (!thread_start(&b->worker[i].thread, work, &b->worker[i]))
 			return fault_sys(why, "start a worker");
-		}
 		b->worker[i].started = true;
 	}
 	return BLK_OK;

@@ -9,6 +9,7 @@
 
 #include "check-private.h"
 #include "file.h"
+#include "thread.h"
 
 struct job {
 	struct catalog_segment seg;
@@ -272,8 +273,8 @@ check_data_begin(struct check *c, struct check_data **out, struct fault *why)
 	d->worker[0].d = d;
 	for (unsigned i = 1; i < d->workers; i++) {
 		d->worker[i].d = d;
-		d->worker[i].started = pthread_create(&d->worker[i].thread,
-		                           NULL, work, &d->worker[i]) == 0;
+		d->worker[i].started =
+		    thread_start(&d->worker[i].thread, work, &d->worker[i]);
 	}
 	*out = d;
 	return BLK_OK;

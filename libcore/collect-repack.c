@@ -1,13 +1,13 @@
 /*
  * Rounds of copying what lives in victims, and condemning them.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "collect-repack.h"
 #include "file.h"
 #include "rules.h"
+#include "thread.h"
 
 #define LANES_MAX 64
 #define OBJECT_BYTES 2048 /* of memory, for each object of a victim */
@@ -70,21 +70,15 @@ commit_round(struct repack *p, struct fault *why)
 
 /* --- rounds --- */
 
-/* Do something in all lanes: this thread is the first.  Signals stay with
- * it. */
+/* Do something in all lanes: this thread is the first. */
 static enum blk_status
 in_lanes(struct repack *p, void *(*work)(void *lane), struct fault *why)
 {
 	pthread_t thread[LANES_MAX];
-	sigset_t all, was;
 	unsigned n = 1;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
-	while (n < p->lanes &&
-	    pthread_create(&thread[n], NULL, work, p->lane[n]) == 0)
+	while (n < p->lanes && thread_start(&thread[n], work, p->lane[n]))
 		n++;
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	(void)work(p->lane[0]);
 	for (unsigned i = n; i < p->lanes; i++) /* no thread could be had */
 		(void)work(p->lane[i]);

@@ -10,10 +10,10 @@
  * sooner than they are made.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "reader-private.h"
+#include "thread.h"
 
 #define JOBS_MAX 64
 
@@ -112,18 +112,13 @@ worker(void *arg)
 	return NULL;
 }
 
-/* Signals stay with the threads of the command.  Fewer threads will do. */
+/* Fewer threads will do. */
 static void
 start_workers(struct ring *g)
 {
-	sigset_t all, was;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
 	while (g->threads < g->jobs &&
-	    pthread_create(&g->thread[g->threads], NULL, worker, g) == 0)
+	    thread_start(&g->thread[g->threads], worker, g))
 		g->threads++;
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	g->jobs = g->threads; /* what could not be had is not asked again */
 }
 

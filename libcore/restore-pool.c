@@ -2,11 +2,11 @@
  * Workers: a frame decoded, and the files that are whole with it written.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "restore-private.h"
+#include "thread.h"
 
 #define JOBS_MAX 256
 
@@ -208,19 +208,13 @@ worker_release(struct worker *k)
 	buf_release(&k->plain);
 }
 
-/* Signals stay with the threads of the command. */
 static void
 start(struct pool *p)
 {
-	sigset_t all, was;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
 	while (p->threads < p->workers &&
-	    pthread_create(&p->worker[p->threads].thread, NULL, run,
-	        &p->worker[p->threads]) == 0)
+	    thread_start(
+	        &p->worker[p->threads].thread, run, &p->worker[p->threads]))
 		p->threads++;
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
 }
 
 enum blk_status

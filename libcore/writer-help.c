@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "thread.h"
 #include "writer-private.h"
 
 #define QUEUED 4 /* slices that wait, for each helper */
@@ -218,7 +219,7 @@ start(struct writer *w)
 	if (k->helper == NULL)
 		k->helpers_max = 0;
 	while (k->helpers < k->helpers_max &&
-	    pthread_create(&k->helper[k->helpers], NULL, help, w) == 0)
+	    thread_start(&k->helper[k->helpers], help, w))
 		k->helpers++;
 	k->helpers_max = k->helpers;
 }
