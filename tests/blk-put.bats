@@ -594,3 +594,25 @@ $(sha a)" ]
 		[ "$(versions "n$i")" -eq 5 ]
 	done
 }
+
+@test "what is stored again without a name keeps the links that it had" {
+	for i in 1 2; do echo "target $i" >"t$i"; done
+	blk-put t1 t2 >ids
+	mapfile -t target <ids
+	echo linked >file
+	id=$(blk-put -l one="${target[0]}" file)
+	blk-put -l two="${target[1]}" file >/dev/null
+	blk-put -l one="${target[1]}" file >/dev/null
+	blk-put -l one="${target[0]}" file >/dev/null
+	blk-ls --links "$id" | awk '{ print $1, $2, $3 }' >links
+	{
+		echo "to one ${target[0]}"
+		echo "to one ${target[1]}"
+		echo "to two ${target[1]}"
+	} | sort >want
+	sort links | diff want -
+	blk-rm "${target[@]}"
+	blk-gc -q --max-unused 0
+	cmp t1 <(blk-get "${target[0]}") && cmp t2 <(blk-get "${target[1]}")
+	blk-check --read-data
+}

@@ -33,7 +33,9 @@ awk -F'[:,]' '
 awk '
 	NR == FNR {
 		if (/^[^#]/ && split($0, part, "\t") == 2) {
-			reason[++n] = part[1]
+			if (part[1] != "")
+				why = part[1]
+			reason[++n] = why
 			pattern[n] = part[2]
 		}
 		next
@@ -43,11 +45,12 @@ awk '
 		name = $0
 		sub(/:.*/, "", name)
 		sub(/.*\//, "", name)
-		what = $0
-		sub(/^[^:]*:[0-9]*:/, "", what)
-		what = name ":" what
+		where = what = $0
+		sub(/^[^:]*:[0-9]*:/, "", where)
+		sub(/:.*/, "", where)
+		sub(/^[^:]*:[0-9]*:[^:]*:/, "", what)
 		for (i = n; i > 0; i--)
-			if (what ~ pattern[i])
+			if ((pattern[i] ~ /^\^/ ? name ":" where ":" : name ":" what) ~ pattern[i])
 				why = reason[i]
 		if (match($0, /\/\* uncovered: [^*]*/))
 			why = substr($0, RSTART + 14, RLENGTH - 15)
