@@ -214,6 +214,8 @@ some_files() {
 		rm -f "store/$file"
 		may_miss=
 		[ "$file" != config ] || may_miss=yes # no store, it says
+		# a log that lost its end is one that never had it
+		[ "$file" != "$(grep ^log/ files | tail -n 1)" ] || may_miss=yes
 		ask "$file removed"
 		case $file in
 		config)
