@@ -3,9 +3,10 @@
  * ids, row after row as a backup would have it, and measured.
  *
  * How full the pages of a B-tree are depends on the order in which rows come:
- * those of each segment sorted by id, then the counts, level by level from the
- * root of the tree down.  Ids are evenly spread, so that the rows of ids which
- * begin with some zero bits behave among themselves as all do.
+ * by ids, so many at a time; of more, first the copies in each segment, then
+ * the counts, level by level from the root of the tree down.  Ids are evenly
+ * spread, so that the rows of ids which begin with some zero bits behave among
+ * themselves as all do.
  *
  * Still, chance has a part in which pages are cut in two: of a hundred pages it
  * makes two or three more or less.  So a small index is made several times, of
@@ -230,7 +231,8 @@ static enum blk_status
 try(struct model *m, uint64_t *empty, uint64_t *more, struct fault *why)
 {
 	const struct index_options o = { .in_memory = true,
-		.cache_bytes = (uint64_t)8 << 20 };
+		.cache_bytes = (uint64_t)8 << 20,
+		.pending_ids = (INDEX_PENDING >> m->p->sample_bits) + 1 };
 	const char *reason;
 	enum blk_status st;
 	bool fresh;

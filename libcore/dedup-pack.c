@@ -50,20 +50,10 @@ packer_release(struct packer *p)
 	packer_fill_release(p);
 }
 
-static uint64_t
-head_of(const struct digest *id)
-{
-	uint64_t word = 0;
-
-	for (int i = 0; i < 8; i++)
-		word = word << 8 | id->byte[i];
-	return word;
-}
-
 static unsigned
 leading_zeros(const struct digest *id)
 {
-	return packer_zeros(head_of(id));
+	return packer_zeros(digest_head(id));
 }
 
 /* Leave out of the sample what begins with fewer zero bits. */
@@ -82,7 +72,7 @@ thin_sample(struct packer *p, unsigned bits)
 static void
 take_sample(struct packer *p, const struct packer_object *o, size_t segment)
 {
-	uint64_t head = head_of(&o->id);
+	uint64_t head = digest_head(&o->id);
 
 	while (p->samples == p->samples_max && p->sample_bits < 63)
 		thin_sample(p, p->sample_bits + 1);

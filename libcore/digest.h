@@ -73,6 +73,17 @@ digest_compare(const struct digest *a, const struct digest *b)
 	return memcmp(a->byte, b->byte, DIGEST_LEN);
 }
 
+/* The first 64 bits: where among all ids, which are evenly spread, it lies. */
+static inline uint64_t
+digest_head(const struct digest *id)
+{
+	uint64_t head = 0;
+
+	for (int i = 0; i < 8; i++)
+		head = head << 8 | id->byte[i];
+	return head;
+}
+
 /* XXH3-64 and XXH3-128 (little-endian, low half first) of bytes: checks
  * against accidents, not against malice. */
 uint64_t digest_xxh64(const void *data, size_t len);

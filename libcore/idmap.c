@@ -11,7 +11,7 @@ void
 idmap_release(struct idmap *m)
 {
 	free(m->slot);
-	*m = (struct idmap){ 0 };
+	*m = (struct idmap){ .ordered = m->ordered };
 }
 
 void
@@ -28,10 +28,20 @@ idmap_clear(struct idmap *m)
 	m->used = 0;
 }
 
+/* Where an entry stands, unless others are in the way. */
+static size_t
+home_of(const struct idmap *m, const struct digest *id, uint8_t tag)
+{
+	if (m->ordered) /* as many of the first bits as slots have */
+		return (
+		    size_t)(digest_head(id) >> (64 - __builtin_ctzl(m->slots)));
+	return (size_t)(get_le64(id->byte) + tag) & (m->slots - 1);
+}
+
 static struct idmap_entry *
 slot_of(const struct idmap *m, const struct digest *id, uint8_t tag)
 {
-	size_t i = (size_t)(get_le64(id->byte) + tag) & (m->slots - 1);
+	size_t i = home_of(m, id, tag);
 
 	while (m->slot[i].used &&
 	    (m->slot[i].tag != tag || !digest_equal(&m->slot[i].id, id)))
@@ -43,7 +53,8 @@ static enum blk_status
 grow(struct idmap *m, struct fault *why)
 {
 	struct idmap bigger = { .slots =
-		                    m->slots == 0 ? SLOTS_MIN : 2 * m->slots };
+		                    m->slots == 0 ? SLOTS_MIN : 2 * m->slots,
+		.ordered = m->ordered };
 
 	bigger.slot = calloc(bigger.slots, sizeof(*bigger.slot));
 	if (bigger.slot == NULL)
@@ -101,17 +112,51 @@ entry_order(const void *a, const void *b)
 	return order != 0 ? order : (int)x->tag - (int)y->tag;
 }
 
+/*
+ * Sort what is nearly sorted by moving each back to its place; false, with
+ * some of it done, if that takes too many moves.
+ */
+static bool
+settle(struct idmap_entry *e, size_t n)
+{
+	size_t moves = 8 * n;
+
+	for (size_t i = 1; i < n; i++) {
+		struct idmap_entry moved = e[i];
+		size_t k = i;
+
+		for (; k > 0 && entry_order(&e[k - 1], &moved) > 0; k--) {
+			if (moves-- == 0) {
+				e[k] = moved;
+				return false;
+			}
+			e[k] = e[k - 1];
+		}
+		e[k] = moved;
+	}
+	return true;
+}
+
 enum blk_status
 idmap_sorted(const struct idmap *m, struct idmap_entry **out, struct fault *why)
 {
-	size_t n = 0;
+	size_t n = 0, at = 0;
 
 	*out = calloc(m->used + 1, sizeof(**out));
 	if (*out == NULL)
 		return fault_nomem(why);
+	/* Those at the front may have come there from the end: they are last.
+	 * There always is a free slot. */
+	while (at < m->slots && m->slot[at].used)
+		at++;
 	for (size_t i = 0; i < m->slots; i++)
-		if (m->slot[i].used)
+		if (m->slot[i].used &&
+		    (i > at || home_of(m, &m->slot[i].id, m->slot[i].tag) <= i))
 			(*out)[n++] = m->slot[i];
-	qsort(*out, n, sizeof(**out), entry_order);
+	for (size_t i = 0; n < m->used && i < at; i++)
+		if (home_of(m, &m->slot[i].id, m->slot[i].tag) > i)
+			(*out)[n++] = m->slot[i];
+	if (!m->ordered || !settle(*out, n))
+		qsort(*out, n, sizeof(**out), entry_order);
 	return BLK_OK;
 }

@@ -4,6 +4,11 @@
  * Ids are SHA-256, so their own bits are the hash.  An adversary who picks
  * ids can make lookups slow, never wrong.  All zero but for nothing is an
  * empty map.
+ *
+ * A map that is ordered keeps ids about where they stand among all there are:
+ * for maps that are large, and gone through in order of ids, that is kinder to
+ * the processor's caches, and sorting is nearly done.  Its ids must be spread
+ * over all that there are; a part of them that begins alike would crowd.
  */
 #ifndef IDMAP_H
 #define IDMAP_H
@@ -25,6 +30,7 @@ struct idmap_entry {
 struct idmap {
 	struct idmap_entry *slot;
 	size_t slots, used;
+	bool ordered; /* set while it is empty */
 };
 
 void idmap_release(struct idmap *m);

@@ -5,78 +5,31 @@
 
 /* --- copies --- */
 
-struct order {         /* an object of a table, to be sorted by id */
-	uint64_t head; /* first bytes of the id, so that few compare it all */
-	uint32_t ordinal;
-};
-
-static int
-order_of(const void *a, const void *b, void *arg)
-{
-	const struct order *x = a, *y = b;
-	const struct segment_object *object = arg;
-	int by;
-
-	if (x->head != y->head)
-		return x->head < y->head ? -1 : 1;
-	by = digest_compare(&object[x->ordinal].id, &object[y->ordinal].id);
-	if (by != 0)
-		return by;
-	if (object[x->ordinal].kind != object[y->ordinal].kind)
-		return (int)object[x->ordinal].kind -
-		    (int)object[y->ordinal].kind;
-	return x->ordinal < y->ordinal ? -1 : 1;
-}
-
-static uint64_t
-head_of(const struct digest *id)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | id->byte[i];
-	return v;
-}
-
-/* In order of the key neighbouring rows go into the same page. */
-static enum blk_status
-sort_objects(const struct segment_table *t, struct order **out, size_t *n,
-    struct fault *why)
-{
-	struct order *list = malloc(((size_t)t->objects + 1) * sizeof(*list));
-
-	*out = list;
-	*n = 0;
-	if (list == NULL)
-		return fault_nomem(why);
-	for (uint32_t i = 0; i < t->objects; i++)
-		if (t->object[i].kind != KIND_RECORD)
-			list[(*n)++] =
-			    (struct order){ head_of(&t->object[i].id), i };
-	qsort_r(list, *n, sizeof(*list), order_of, t->object);
-	return BLK_OK;
-}
-
+/* Objects as copies in segment seq; again: they may stand there already. */
 static enum blk_status
 add_copies(struct index *x, uint64_t seq, const struct segment_table *t,
-    const struct order *list, size_t n, uint64_t *added, struct fault *why)
+    bool again, uint64_t *added, struct fault *why)
 {
-	const struct segment_object *last = NULL;
 	enum blk_status st = BLK_OK;
-	struct index_made made;
+	struct index_pended *of;
 
 	*added = 0;
-	for (size_t i = 0; st == BLK_OK && i < n; i++) {
-		const struct segment_object *o = &t->object[list[i].ordinal];
+	for (uint32_t i = 0; st == BLK_OK && i < t->objects; i++) {
+		const struct segment_object *o = &t->object[i];
+		const struct index_fact row = { .what = o->kind,
+			.segment = seq,
+			.place = i,
+			.amount = o->length,
+			.changed = true };
 
-		if (last != NULL && last->kind == o->kind &&
-		    digest_equal(&last->id, &o->id))
+		if (o->kind == KIND_RECORD)
 			continue;
-		st = index_put(x, SQL_FACT_ADD, TABLE_FACTS, &made, why,
-		    "duuuu", &o->id, (uint64_t)o->kind, seq,
-		    (uint64_t)list[i].ordinal, (uint64_t)o->length);
-		*added += made.made;
-		last = o;
+		st = index_pending_id(x, &o->id, again, &of, why);
+		if (st != BLK_OK ||
+		    index_pending_find(x, of, o->kind, seq) != NULL)
+			continue;
+		st = index_pending_add(x, of, &row, why);
+		*added += st == BLK_OK;
 	}
 	return st;
 }
@@ -87,74 +40,100 @@ index_copies_add(struct catalog *c, uint64_t seq, const struct segment_table *t,
 {
 	struct index *x = index_of(c);
 	struct index_segment *row;
-	struct order *list = NULL;
 	enum blk_status st;
 	uint64_t added;
-	size_t n;
 
 	st = index_segment_row(x, seq, &row, why);
 	if (st == BLK_OK && row->absent)
 		st = fault(why, BLK_FAILED, "no segment row");
 	if (st == BLK_OK)
-		st = sort_objects(t, &list, &n, why);
-	if (st == BLK_OK)
-		st = add_copies(x, seq, t, list, n, &added, why);
+		st = add_copies(x, seq, t, row->copies > 0, &added, why);
 	if (st == BLK_OK) {
 		index_segment_count(x, row, -1);
 		row->copies += added;
 		row->changed = true;
 		index_segment_count(x, row, 1);
 	}
-	free(list);
 	return st;
 }
 
 /* --- looking up --- */
 
-/* A row of facts into f; last, unless NULL, gets counts and their checks. */
+/* Say in f what a row of facts says. */
 static enum blk_status
-take_row(struct index *x, sqlite3_stmt *s, bool all, struct catalog_facts *f,
-    struct index_counts *last, struct fault *why)
+take_fact(struct index *x, const struct index_fact *row, bool all,
+    struct catalog_facts *f, struct fault *why)
 {
-	uint64_t what = column_u64(s, 1);
 	struct index_segment *seg;
 	enum blk_status st;
 
-	if (what >= FACT_LOST && what < FACT_LOST + CLASSES) {
-		f->lost[what - FACT_LOST] = true;
+	if (row->what >= FACT_LOST) {
+		if (row->what < FACT_LOST + CLASSES)
+			f->lost[row->what - FACT_LOST] = true;
 		return BLK_OK;
 	}
-	if (what >= FACT_COUNT && what < FACT_COUNT + CLASSES) {
-		f->count[what - FACT_COUNT] = column_u64(s, 4);
-		if (last != NULL)
-			last->chk[what - FACT_COUNT] =
-			    (uint32_t)sqlite3_column_int(s, 5);
+	if (row->what >= FACT_COUNT) {
+		if (row->what < FACT_COUNT + CLASSES)
+			f->count[row->what - FACT_COUNT] = row->amount;
 		return BLK_OK;
 	}
-	st = index_segment_row(x, column_u64(s, 2), &seg, why);
+	st = index_segment_row(x, row->segment, &seg, why);
 	if (st != BLK_OK || seg->absent || (!all && seg->s.condemned != 0))
 		return st;
 	catalog_facts_add(f,
-	    &(struct catalog_copy){ seg->s.seq, (uint32_t)column_u64(s, 3),
-	        (uint32_t)column_u64(s, 4), (uint8_t)what });
+	    &(struct catalog_copy){
+	        seg->s.seq, row->place, (uint32_t)row->amount, row->what });
 	return BLK_OK;
+}
+
+/* The same for the row that s stands on. */
+static enum blk_status
+take_row(struct index *x, sqlite3_stmt *s, bool all, struct catalog_facts *f,
+    struct fault *why)
+{
+	const struct index_fact row = { .what = (uint8_t)column_u64(s, 1),
+		.segment = column_u64(s, 2),
+		.place = (uint32_t)column_u64(s, 3),
+		.amount = column_u64(s, 4) };
+
+	return take_fact(x, &row, all, f, why);
+}
+
+/* Within a transaction. */
+static enum blk_status
+read_pending(struct index *x, const struct digest *id, bool all,
+    struct catalog_facts *f, struct fault *why)
+{
+	const struct index_fact *row;
+	struct index_pended *of;
+	enum blk_status st;
+	uint32_t at;
+
+	memset(f, 0, sizeof(*f));
+	st = index_pending_id(x, id, true, &of, why);
+	if (st != BLK_OK)
+		return st;
+	at = of->first;
+	while (st == BLK_OK && (row = index_pending_next(x, &at)) != NULL)
+		st = take_fact(x, row, all, f, why);
+	return st;
 }
 
 static enum blk_status
 read_facts(struct index *x, const struct digest *id, bool all,
     struct catalog_facts *f, struct fault *why)
 {
-	struct index_counts *last = x->writing ? &x->last : NULL;
-	bool refreshed = x->writing;
+	bool refreshed = false;
 	enum blk_status st;
 	sqlite3_stmt *s;
 
+	if (x->writing)
+		return read_pending(x, id, all, f, why);
 	if (x->memo.known && !all && digest_equal(&x->memo.id, id)) {
 		*f = x->memo.f;
 		return BLK_OK;
 	}
 	memset(f, 0, sizeof(*f));
-	x->last.known = false;
 	st = index_prepare(x, SQL_FACTS, &s, why);
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "d", id);
@@ -164,7 +143,7 @@ read_facts(struct index *x, const struct digest *id, bool all,
 			index_refresh(x);
 		refreshed = true;
 		if (st == BLK_OK)
-			st = take_row(x, s, all, f, last, why);
+			st = take_row(x, s, all, f, why);
 	}
 	index_done(s);
 	if (st != BLK_ABSENT)
@@ -173,11 +152,6 @@ read_facts(struct index *x, const struct digest *id, bool all,
 		x->memo.known = true;
 		x->memo.id = *id;
 		x->memo.f = *f;
-	}
-	if (last != NULL) {
-		last->known = true;
-		last->id = *id;
-		memcpy(last->count, f->count, sizeof(last->count));
 	}
 	return BLK_OK;
 }
@@ -209,6 +183,8 @@ index_facts_many(struct catalog *c, const struct digest *id, size_t n,
 	/* One read transaction for all: locks are taken once. */
 	if (own)
 		st = index_run(x, SQL_BEGIN, why, "");
+	else if (x->writing && n > 0)
+		st = index_pending_load(x, id, n, why);
 	if (st != BLK_OK)
 		return st;
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
@@ -236,7 +212,9 @@ index_copies_each(struct catalog *c,
 	sqlite3_stmt *s = NULL;
 	enum blk_status st;
 
-	st = index_prepare_text(x, index_sql[SQL_COPIES], &s, why);
+	st = index_pending_flush(x, why);
+	if (st == BLK_OK)
+		st = index_prepare_text(x, index_sql[SQL_COPIES], &s, why);
 	while (st == BLK_OK &&
 	    (st = index_step(x, s, TABLE_FACTS, why)) == BLK_OK) {
 		struct catalog_copy copy = { column_u64(s, 2),
@@ -306,7 +284,7 @@ group_rows(struct index *x, sqlite3_stmt *s,
 			memset(&f, 0, sizeof(f));
 		}
 		if (said == BLK_OK)
-			said = take_row(x, s, false, &f, NULL, why);
+			said = take_row(x, s, false, &f, why);
 	}
 	if (said != BLK_OK || st != BLK_ABSENT)
 		return said != BLK_OK ? said : st;
@@ -324,7 +302,9 @@ index_ids_each(struct catalog *c, const struct digest *prefix, unsigned bits,
 	sqlite3_stmt *s = NULL;
 	enum blk_status st;
 
-	st = index_prepare_text(x, index_sql[SQL_IDS], &s, why);
+	st = index_pending_flush(x, why);
+	if (st == BLK_OK)
+		st = index_prepare_text(x, index_sql[SQL_IDS], &s, why);
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "dd", &first, &last);
 	if (st == BLK_OK)
@@ -336,45 +316,36 @@ index_ids_each(struct catalog *c, const struct digest *prefix, unsigned bits,
 /* --- counts --- */
 
 static bool
-any_count(const struct index_counts *k)
+any_count(const struct index *x, const struct index_pended *of)
 {
-	for (int c = 0; c < CLASSES; c++)
-		if (k->count[c] > 0)
+	const struct index_fact *row;
+	uint32_t at = of->first;
+
+	while ((row = index_pending_next(x, &at)) != NULL)
+		if (row->what >= FACT_COUNT && row->what < FACT_LOST)
 			return true;
 	return false;
 }
 
-/* Counts are written right after they were read: x->last knows them. */
+/* The row of a number, which is changed, made, or dropped; *was: whether it
+ * was there. */
 static enum blk_status
-know_counts(struct index *x, const struct digest *id, struct fault *why)
+set_number(struct index *x, struct index_pended *of, uint8_t what,
+    uint64_t amount, bool there, bool *was, struct fault *why)
 {
-	struct catalog_facts f;
+	struct index_fact *row = index_pending_find(x, of, what, 0);
+	const struct index_fact made = {
+		.what = what, .amount = amount, .changed = true
+	};
 
-	if (x->last.known && digest_equal(&x->last.id, id))
-		return BLK_OK;
-	return read_facts(x, id, true, &f, why);
-}
-
-static enum blk_status
-write_count(struct index *x, const struct digest *id, enum class class,
-    uint64_t count, struct fault *why)
-{
-	uint64_t what = FACT_COUNT + (uint64_t) class;
-	bool had = x->last.count[class] > 0;
-	struct index_made made = { false, 0 };
-	enum blk_status st;
-
-	if (count == 0)
-		return index_take(
-		    x, SQL_FACT_DROP, TABLE_FACTS, NULL, why, "du", id, what);
-	if (had)
-		index_forget(x, TABLE_FACTS, x->last.chk[class]);
-	st = index_put(x, had ? SQL_FACT_SET : SQL_FACT_ADD, TABLE_FACTS, &made,
-	    why, "duuuu", id, what, (uint64_t)0, (uint64_t)0, count);
-	if (st == BLK_OK && !made.made)
-		st = index_unsound(x, TABLE_FACTS, why);
-	x->last.chk[class] = made.chk;
-	return st;
+	*was = row != NULL;
+	if (row == NULL)
+		return there ? index_pending_add(x, of, &made, why) : BLK_OK;
+	if (!there)
+		row->gone = true;
+	row->changed = row->changed || row->amount != amount;
+	row->amount = amount;
+	return BLK_OK;
 }
 
 enum blk_status
@@ -382,25 +353,26 @@ index_count_set(struct catalog *c, const struct digest *id, enum class class,
     uint64_t count, struct fault *why)
 {
 	struct index *x = index_of(c);
-	enum blk_status st = know_counts(x, id, why);
-	bool had;
+	struct catalog_totals *t = &x->meta.totals;
+	struct index_pended *of;
+	enum blk_status st;
+	uint64_t moved;
+	bool any, was;
 
-	if (st != BLK_OK || x->last.count[class] == count)
+	st = index_pending_id(x, id, true, &of, why);
+	if (st != BLK_OK)
 		return st;
-	had = any_count(&x->last);
-	st = write_count(x, id, class, count, why);
-	if (st != BLK_OK) {
-		x->last.known = false;
+	any = any_count(x, of);
+	st = set_number(
+	    x, of, (uint8_t)(FACT_COUNT + class), count, count > 0, &was, why);
+	if (st != BLK_OK)
 		return st;
-	}
+	moved = (uint64_t)(count > 0) - (uint64_t)was;
 	if (class == CLASS_CONTENT)
-		x->meta.totals.contents += (uint64_t)(count > 0) -
-		    (uint64_t)(x->last.count[class] > 0);
+		t->contents += moved;
 	if (class == CLASS_DATA)
-		x->meta.totals.chunks += (uint64_t)(count > 0) -
-		    (uint64_t)(x->last.count[class] > 0);
-	x->last.count[class] = count;
-	x->meta.totals.counted += (uint64_t)any_count(&x->last) - (uint64_t)had;
+		t->chunks += moved;
+	t->counted += (uint64_t)any_count(x, of) - (uint64_t)any;
 	return BLK_OK;
 }
 
@@ -410,7 +382,6 @@ index_counts_clear(struct catalog *c, struct fault *why)
 	struct index *x = index_of(c);
 	enum blk_status st = BLK_OK;
 
-	x->last.known = false;
 	if (x->meta.totals.counted > 0)
 		st = index_slices(
 		    x, SQL_COUNTS_CLEAR, 0, INDEX_SLICES, NULL, why);
@@ -426,21 +397,17 @@ enum blk_status
 index_lost_set(struct catalog *c, const struct digest *id, enum class class,
     bool lost, struct fault *why)
 {
-	uint64_t what = FACT_LOST + (uint64_t) class, gone = 0;
 	struct index *x = index_of(c);
-	struct index_made made;
+	struct index_pended *of;
 	enum blk_status st;
+	bool was;
 
-	if (!lost) {
-		st = index_take(
-		    x, SQL_FACT_DROP, TABLE_FACTS, &gone, why, "du", id, what);
-		x->meta.totals.lost -= gone;
-		return st;
-	}
-	st = index_put(x, SQL_FACT_ADD, TABLE_FACTS, &made, why, "duuuu", id,
-	    what, (uint64_t)0, (uint64_t)0, (uint64_t)0);
+	st = index_pending_id(x, id, true, &of, why);
 	if (st == BLK_OK)
-		x->meta.totals.lost += made.made;
+		st = set_number(
+		    x, of, (uint8_t)(FACT_LOST + class), 0, lost, &was, why);
+	if (st == BLK_OK)
+		x->meta.totals.lost += (uint64_t)lost - (uint64_t)was;
 	return st;
 }
 
@@ -461,7 +428,9 @@ index_lost_each(struct catalog *c,
 	st = index_meta_now(x, &m, why);
 	if (st != BLK_OK || m.totals.lost == 0)
 		return st;
-	st = index_prepare_text(x, index_sql[SQL_LOST], &s, why);
+	st = index_pending_flush(x, why);
+	if (st == BLK_OK)
+		st = index_prepare_text(x, index_sql[SQL_LOST], &s, why);
 	if (st != BLK_OK)
 		return st;
 	while (end == BLK_OK &&

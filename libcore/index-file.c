@@ -32,7 +32,7 @@ index_detach(struct index *x)
 	x->db = NULL;
 	x->writing = false;
 	x->held = x->memo.known = false;
-	x->last.known = false;
+	index_pending_release(x);
 	x->version = 0;
 	index_segments_clear(x);
 }

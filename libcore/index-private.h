@@ -9,6 +9,7 @@
  *   index-meta.c      the row of the head and totals; sums of all checks
  *   index-segments.c  rows of segments, and the cache of them
  *   index-facts.c     copies, counts, what is lost
+ *   index-pending.c   these rows within a transaction: written at its end
  *   index-versions.c  versions, attributes, links, names
  *   index-notes.c     settings, statistics, records, damage
  *   index-verify.c    looks at every row; sweeps and gives pages back
@@ -20,6 +21,7 @@
 #include <stdarg.h>
 #include <sys/types.h>
 
+#include "idmap.h"
 #include "index.h"
 
 #define INDEX_SCHEMA 1
@@ -63,7 +65,9 @@ enum index_statement {
 	SQL_SEGMENT_DROP,
 	SQL_FACTS,
 	SQL_FACT_ADD,
+	SQL_FACTS_ADD, /* INDEX_LOT rows */
 	SQL_FACT_SET,
+	SQL_FACTS_SET, /* INDEX_LOT rows */
 	SQL_FACT_DROP,
 	SQL_COUNTS_CLEAR,
 	SQL_LOST,
@@ -104,6 +108,8 @@ enum index_statement {
 extern const char *const index_sql[STATEMENTS];
 extern const char index_tables[], index_views[];
 
+#define INDEX_LOT 16 /* rows of facts in one statement */
+
 /* what of a row of facts: the kind of a copy (1..7), or */
 #define FACT_COUNT 16 /* + class: a count */
 #define FACT_LOST 32  /* + class: said lost */
@@ -135,12 +141,30 @@ struct index_segments { /* open addressing, by seq */
 	size_t slots, used;
 };
 
-/* Counts of the id that was looked at last, within a transaction. */
-struct index_counts {
-	bool known;
-	struct digest id;
-	uint64_t count[CLASSES];
-	uint32_t chk[CLASSES];
+/* A row of facts but for its id. */
+struct index_fact {
+	uint64_t segment, amount;
+	uint32_t place;
+	uint32_t chk;  /* of the row that stands in the table */
+	uint32_t next; /* of the same id */
+	uint8_t what;
+	bool stored;  /* it stands in the table */
+	bool changed; /* it is to be written */
+	bool gone;    /* it is to be dropped */
+};
+
+struct index_pended {
+	uint32_t first; /* row */
+	bool known;     /* the rows of the table are among them */
+};
+
+struct index_pending {
+	struct idmap at; /* from an id to its place in id[] */
+	struct index_pended *id;
+	size_t ids, ids_cap;
+	struct index_fact *fact;
+	size_t facts, facts_cap;
+	bool fresh; /* the table was empty: what is not here is nowhere */
 };
 
 struct index {
@@ -163,7 +187,7 @@ struct index {
 	struct index_sum sum[TABLES];
 	uint32_t version; /* of the data that the cache below is of */
 	struct index_segments segments;
-	struct index_counts last;
+	struct index_pending pending; /* while writing */
 	struct index_memo { /* facts of the id that was looked at last */
 		bool known; /* while held */
 		struct digest id;
@@ -224,11 +248,21 @@ struct index_made {
 MUST_USE enum blk_status index_put(struct index *x, enum index_statement which,
     enum index_table t, struct index_made *made, struct fault *why,
     const char *format, ...);
+/* Bind the values of one of several rows, and its check, behind parameter
+ * *at, which moves. */
+MUST_USE enum blk_status index_bind_row(struct index *x, sqlite3_stmt *s,
+    enum index_table t, int *at, uint32_t *chk, struct fault *why,
+    const char *format, ...);
+/* Run a statement that was bound; rows that it writes are not summed. */
+MUST_USE enum blk_status index_write(
+    struct index *x, sqlite3_stmt *s, struct fault *why);
 /* Run a DELETE ... RETURNING chk; *n, unless NULL: rows that went. */
 MUST_USE enum blk_status index_take(struct index *x, enum index_statement which,
     enum index_table t, uint64_t *n, struct fault *why, const char *format,
     ...);
-/* A row with this check was written over. */
+/* A row with this check was written. */
+void index_note(struct index *x, enum index_table t, uint32_t chk);
+/* A row with this check was written over, or dropped. */
 void index_forget(struct index *x, enum index_table t, uint32_t chk);
 
 static inline uint64_t
@@ -370,6 +404,30 @@ enum blk_status index_lost_each(struct catalog *c,
     enum blk_status (*visit)(void *arg, const struct digest *id,
         enum class class, struct fault *why),
     void *arg, struct fault *why);
+
+/* --- index-pending.c --- */
+
+/* The place of an id, with its rows in the table read if they shall be known.
+ * Valid until the next call. */
+MUST_USE enum blk_status index_pending_id(struct index *x,
+    const struct digest *id, bool known, struct index_pended **out,
+    struct fault *why);
+/* Make n ids known, if they ascend and one way through the table costs less
+ * than a look for each. */
+MUST_USE enum blk_status index_pending_load(
+    struct index *x, const struct digest *id, size_t n, struct fault *why);
+/* The rows of an id, from *at = its first on; NULL: no more. */
+struct index_fact *index_pending_next(const struct index *x, uint32_t *at);
+struct index_fact *index_pending_find(const struct index *x,
+    const struct index_pended *of, uint8_t what, uint64_t segment);
+MUST_USE enum blk_status index_pending_add(struct index *x,
+    struct index_pended *of, const struct index_fact *row, struct fault *why);
+/* Write what was changed; then nothing is pending.  Before a statement that
+ * reads or changes facts, and when a transaction ends. */
+MUST_USE enum blk_status index_pending_flush(
+    struct index *x, struct fault *why);
+void index_pending_clear(struct index *x);
+void index_pending_release(struct index *x);
 
 /* --- index-versions.c --- */
 

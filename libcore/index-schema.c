@@ -166,6 +166,10 @@ index_table_columns(enum index_table t)
 	"SELECT seq, id, place, bytes, plain, live, marks, number, time,"      \
 	" objects, copies, reason, condemned, chk FROM segments "
 
+#define FACT "(?,?,?,?,?,?)"
+#define FACTS4 FACT "," FACT "," FACT "," FACT
+#define FACTS FACTS4 "," FACTS4 "," FACTS4 "," FACTS4 /* INDEX_LOT */
+
 const char *const index_sql[STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN",
 	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -201,10 +205,12 @@ const char *const index_sql[STATEMENTS] = {
 
 	[SQL_FACTS] = "SELECT id, what, segment, place, amount, chk FROM facts"
 	              " WHERE id = ?",
-	[SQL_FACT_ADD] = "INSERT OR IGNORE INTO facts VALUES(?,?,?,?,?,?)",
-	[SQL_FACT_SET] = "REPLACE INTO facts VALUES(?,?,?,?,?,?)",
+	[SQL_FACT_ADD] = "INSERT INTO facts VALUES" FACT,
+	[SQL_FACTS_ADD] = "INSERT INTO facts VALUES" FACTS,
+	[SQL_FACT_SET] = "REPLACE INTO facts VALUES" FACT,
+	[SQL_FACTS_SET] = "REPLACE INTO facts VALUES" FACTS,
 	[SQL_FACT_DROP] =
-	    "DELETE FROM facts WHERE id = ? AND what = ? RETURNING chk",
+	    "DELETE FROM facts WHERE id = ? AND what = ? AND segment = ?",
 	[SQL_COUNTS_CLEAR] = "DELETE FROM facts WHERE id >= ? AND id < ? AND"
 	                     " what >= 16 AND what < 32 RETURNING chk",
 	[SQL_LOST] = "SELECT id, what, segment, place, amount, chk FROM facts"

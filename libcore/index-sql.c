@@ -225,22 +225,23 @@ bind_text(sqlite3_stmt *s, int i, struct check *k, const char *text)
 	return sqlite3_bind_text64(s, i, text, len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* Bind the values of a format; k, unless NULL, gets their words. */
+/* Bind the values of a format behind parameter *at, which moves; k, unless
+ * NULL, gets their words. */
 static int
 bind_all(
     sqlite3_stmt *s, struct check *k, int *at, const char *format, va_list ap)
 {
-	int rc = SQLITE_OK, i = 0;
+	int rc = SQLITE_OK, i = *at;
 
-	for (; rc == SQLITE_OK && format[i] != '\0'; i++) {
+	for (; rc == SQLITE_OK && *format != '\0'; format++, i++) {
 		const void *p;
 		int64_t v;
 
-		switch (format[i]) {
+		switch (*format) {
 		case 'i':
 		case 'u':
-			v = format[i] == 'i' ? va_arg(ap, int64_t)
-			                     : (int64_t)va_arg(ap, uint64_t);
+			v = *format == 'i' ? va_arg(ap, int64_t)
+			                   : (int64_t)va_arg(ap, uint64_t);
 			if (k != NULL)
 				check_number(k, (uint64_t)v);
 			rc = sqlite3_bind_int64(s, i + 1, v);
@@ -264,7 +265,7 @@ bind_all(
 			break;
 		}
 	}
-	*at = i + 1;
+	*at = i;
 	return rc;
 }
 
@@ -273,7 +274,7 @@ index_bind(struct index *x, sqlite3_stmt *s, struct fault *why,
     const char *format, ...)
 {
 	va_list ap;
-	int rc, at;
+	int rc, at = 0;
 
 	va_start(ap, format);
 	rc = bind_all(s, NULL, &at, format, ap);
@@ -299,7 +300,7 @@ index_run(struct index *x, enum index_statement which, struct fault *why,
 	enum blk_status st;
 	sqlite3_stmt *s;
 	va_list ap;
-	int rc, at;
+	int rc, at = 0;
 
 	st = index_prepare(x, which, &s, why);
 	if (st != BLK_OK)
@@ -345,6 +346,46 @@ index_forget(struct index *x, enum index_table t, uint32_t chk)
 	x->sum[t].changed = true;
 }
 
+void
+index_note(struct index *x, enum index_table t, uint32_t chk)
+{
+	x->sum[t].rows++;
+	x->sum[t].sum += chk;
+	x->sum[t].changed = true;
+}
+
+static int
+bind_row(sqlite3_stmt *s, enum index_table t, int *at, uint32_t *chk,
+    const char *format, va_list ap)
+{
+	struct check k;
+	int rc;
+
+	check_begin(&k, t);
+	rc = bind_all(s, &k, at, format, ap);
+	*chk = check_end(&k);
+	return rc == SQLITE_OK ? sqlite3_bind_int(s, ++*at, (int)*chk) : rc;
+}
+
+enum blk_status
+index_bind_row(struct index *x, sqlite3_stmt *s, enum index_table t, int *at,
+    uint32_t *chk, struct fault *why, const char *format, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, format);
+	rc = bind_row(s, t, at, chk, format, ap);
+	va_end(ap);
+	return rc == SQLITE_OK ? BLK_OK : index_fault(x, rc, why);
+}
+
+enum blk_status
+index_write(struct index *x, sqlite3_stmt *s, struct fault *why)
+{
+	return finish(x, s, sqlite3_step(s), why);
+}
+
 enum blk_status
 index_put(struct index *x, enum index_statement which, enum index_table t,
     struct index_made *made, struct fault *why, const char *format, ...)
@@ -352,30 +393,22 @@ index_put(struct index *x, enum index_statement which, enum index_table t,
 	struct index_made m = { false, 0 };
 	enum blk_status st;
 	sqlite3_stmt *s;
-	struct check k;
 	va_list ap;
-	int rc, at;
+	int rc, at = 0;
 
 	if (made != NULL)
 		*made = m; /* also where it fails */
 	st = index_prepare(x, which, &s, why);
 	if (st != BLK_OK)
 		return st;
-	check_begin(&k, t);
 	va_start(ap, format);
-	rc = bind_all(s, &k, &at, format, ap);
+	rc = bind_row(s, t, &at, &m.chk, format, ap);
 	va_end(ap);
-	m.chk = check_end(&k);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int(s, at, (int)m.chk);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
 	m.made = rc == SQLITE_DONE && sqlite3_changes(x->db) > 0;
-	if (m.made) {
-		x->sum[t].rows++;
-		x->sum[t].sum += m.chk;
-		x->sum[t].changed = true;
-	}
+	if (m.made)
+		index_note(x, t, m.chk);
 	if (made != NULL)
 		*made = m;
 	return finish(x, s, rc, why);
@@ -389,7 +422,7 @@ index_take(struct index *x, enum index_statement which, enum index_table t,
 	uint64_t gone = 0;
 	sqlite3_stmt *s;
 	va_list ap;
-	int rc, at;
+	int rc, at = 0;
 
 	st = index_prepare(x, which, &s, why);
 	if (st != BLK_OK)

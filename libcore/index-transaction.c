@@ -74,7 +74,6 @@ index_begin(struct catalog *c, struct fault *why)
 		return st;
 	}
 	index_refresh(x);
-	x->last.known = false;
 	x->writing = true;
 	st = index_meta_read(x, &x->meta, store, generation, &schema, why);
 	if (st == BLK_OK)
@@ -95,7 +94,7 @@ index_rollback(struct catalog *c)
 	    index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK)
 		index_detach(x);
 	x->writing = false;
-	x->last.known = false;
+	index_pending_clear(x);
 	index_segments_clear(x);
 	unlock(x);
 }
@@ -120,7 +119,9 @@ index_commit(struct catalog *c, struct fault *why)
 	struct index *x = index_of(c);
 	enum blk_status st;
 
-	st = index_segments_flush(x, why);
+	st = index_pending_flush(x, why);
+	if (st == BLK_OK)
+		st = index_segments_flush(x, why);
 	if (st == BLK_OK)
 		st = index_sweep(x, false, why);
 	if (st == BLK_OK)
@@ -134,7 +135,6 @@ index_commit(struct catalog *c, struct fault *why)
 		return st;
 	}
 	x->writing = false;
-	x->last.known = false;
 	/* What we wrote is in the cache already. */
 	(void)sqlite3_file_control(
 	    x->db, "main", SQLITE_FCNTL_DATA_VERSION, &x->version);
@@ -151,7 +151,7 @@ index_clear(struct catalog *c, struct fault *why)
 	char sql[64];
 
 	index_segments_clear(x);
-	x->last.known = false;
+	index_pending_clear(x);
 	for (int i = TABLE_SEGMENTS; i < TABLE_DAMAGE; i++) {
 		enum blk_status st;
 

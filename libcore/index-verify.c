@@ -209,8 +209,10 @@ index_verify(struct catalog *c, enum catalog_rows which, struct fault *why)
 	enum blk_status st = BLK_OK;
 
 	if (x->writing)
+		st = index_pending_flush(x, why);
+	if (x->writing && st == BLK_OK)
 		st = index_segments_flush(x, why);
-	else if (own)
+	if (own)
 		st = index_run(x, SQL_BEGIN, why, "");
 	if (st != BLK_OK)
 		return st;
@@ -239,7 +241,7 @@ index_slices(struct index *x, enum index_statement which, uint64_t from,
     uint64_t to, uint64_t *n, struct fault *why)
 {
 	uint8_t low[1], high[DIGEST_LEN + 1];
-	enum blk_status st = BLK_OK;
+	enum blk_status st = index_pending_flush(x, why);
 
 	if (n != NULL)
 		*n = 0;

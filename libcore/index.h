@@ -21,18 +21,22 @@
 #define INDEX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "catalog.h"
 #include "fault.h"
 
 #define INDEX_FILE "index-1.db"
+#define INDEX_PENDING ((size_t)3 << 16)
 
 struct index_options {
 	const char *dir;      /* directory of the index and its locks; made */
 	uint8_t store[16];    /* an index of another store is thrown away */
 	int lock_wait_ms;     /* for both locks; negative: for ever */
 	uint64_t cache_bytes; /* SQLite's page cache, at most */
+	size_t pending_ids;   /* so many ids' facts are written together; 0:
+	                       * INDEX_PENDING */
 	bool group;           /* files 0660 instead of 0600 */
 	bool read_only;       /* open an existing one without writing to it */
 	bool in_memory;       /* :memory:, no files, no locks */

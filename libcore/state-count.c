@@ -4,13 +4,17 @@
 
 /* Changes held in memory before they are written to the catalog. */
 #define DELTAS_MAX ((size_t)1 << 17)
+#define BATCH 512 /* ids asked for at once */
 
 void
 counter_init(
     struct counter *ct, struct catalog *c, const struct state_source *src)
 {
 	*ct = (struct counter){
-		.catalog = c, .source = src, .text = BUF_INIT(SEGMENT_FRAME_MAX)
+		.catalog = c,
+		.source = src,
+		.text = BUF_INIT(SEGMENT_FRAME_MAX),
+		.delta = { .ordered = true },
 	};
 }
 
@@ -84,14 +88,12 @@ counter_live(struct counter *ct, const struct digest *id,
 /* Write the changes e[n], all of one id. */
 static enum blk_status
 settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
-    struct fault *why)
+    const struct catalog_facts *before, struct fault *why)
 {
 	const struct catalog_type *t = ct->catalog->type;
-	struct catalog_facts before, after;
-	enum blk_status st;
+	struct catalog_facts after = *before;
+	enum blk_status st = BLK_OK;
 
-	st = t->facts(ct->catalog, &e->id, &before, why);
-	after = before;
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		enum class class = (enum class)e[i].tag;
 		uint64_t *count = &after.count[class];
@@ -116,26 +118,70 @@ settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
 			ct->partial = true;
 	}
 	if (st == BLK_OK)
-		st = counter_live(ct, &e->id, &before, &after, why);
+		st = counter_live(ct, &e->id, before, &after, why);
 	return st;
 }
 
-/* Write all collected changes to the catalog, in order of ids. */
+struct group { /* changes of one id */
+	const struct idmap_entry *e;
+	size_t n;
+};
+
+/* The changes from *at on, one group for each id, up to BATCH of them. */
+static size_t
+next_groups(const struct idmap_entry *e, size_t n, size_t *at,
+    struct group group[static BATCH], struct digest id[static BATCH])
+{
+	size_t groups = 0;
+
+	while (*at < n && groups < BATCH) {
+		size_t next = *at + 1;
+
+		while (next < n && digest_equal(&e[next].id, &e[*at].id))
+			next++;
+		group[groups] = (struct group){ &e[*at], next - *at };
+		id[groups++] = e[*at].id;
+		*at = next;
+	}
+	return groups;
+}
+
+/* Write the changes e[n], in order of their ids, to the catalog: what is said
+ * of one id changes nothing that is known of another. */
+static enum blk_status
+settle_all(struct counter *ct, const struct idmap_entry *e, size_t n,
+    struct fault *why)
+{
+	const struct catalog_type *t = ct->catalog->type;
+	size_t batch = n < BATCH ? n : BATCH, at = 0, groups;
+	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
+	struct group group[BATCH];
+	struct digest id[BATCH];
+	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
+
+	while (st == BLK_OK && !ct->retrace &&
+	    (groups = next_groups(e, n, &at, group, id)) > 0) {
+		st = t->facts_many(ct->catalog, id, groups, f, why);
+		for (size_t i = 0; st == BLK_OK && !ct->retrace && i < groups;
+		     i++)
+			st = settle_id(ct, group[i].e, group[i].n, &f[i], why);
+	}
+	free(f);
+	return st;
+}
+
+/* Write all collected changes to the catalog. */
 static enum blk_status
 settle(struct counter *ct, struct fault *why)
 {
 	struct idmap_entry *e = NULL;
-	size_t n = ct->delta.used, next;
+	size_t n = ct->delta.used;
 	enum blk_status st;
 
 	st = idmap_sorted(&ct->delta, &e, why);
 	idmap_clear(&ct->delta);
-	for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i = next) {
-		for (next = i + 1;
-		     next < n && digest_equal(&e[next].id, &e[i].id); next++)
-			;
-		st = settle_id(ct, e + i, next - i, why);
-	}
+	if (st == BLK_OK)
+		st = settle_all(ct, e, n, why);
 	free(e);
 	return st;
 }

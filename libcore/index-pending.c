@@ -1,0 +1,387 @@
+/*
+ * Rows of facts that a transaction has read or changed, kept in memory until
+ * its end and then written in order of ids, many with a statement.
+ *
+ * Applying a commit adds a copy of each of its objects, segment by segment,
+ * and then counts each of them: in SQLite each such step is a way down the
+ * tree to a page that is no longer in the processor's cache.  Side by side
+ * and in order the same rows take a sixth of the time (2 x 157000 of them:
+ * 1.22 s and 0.20 s), and they leave the pages fuller.
+ */
+#include "index-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+#define IDS_KEPT ((size_t)1 << 12) /* room for more is given back */
+#define NONE UINT32_MAX
+
+/* Rows that a scan passes over cost less than a look for each id, up to so
+ * many of them for each id that is asked for. */
+#define SCAN_ROWS 4
+
+void
+index_pending_release(struct index *x)
+{
+	idmap_release(&x->pending.at);
+	free(x->pending.id);
+	free(x->pending.fact);
+	x->pending = (struct index_pending){ .ids = 0 };
+}
+
+void
+index_pending_clear(struct index *x)
+{
+	struct index_pending *p = &x->pending;
+
+	if (p->ids > IDS_KEPT) {
+		index_pending_release(x);
+		return;
+	}
+	idmap_clear(&p->at);
+	p->ids = p->facts = 0;
+}
+
+struct index_fact *
+index_pending_next(const struct index *x, uint32_t *at)
+{
+	struct index_fact *f;
+
+	do {
+		if (*at == NONE)
+			return NULL;
+		f = &x->pending.fact[*at];
+		*at = f->next;
+	} while (f->gone);
+	return f;
+}
+
+struct index_fact *
+index_pending_find(const struct index *x, const struct index_pended *of,
+    uint8_t what, uint64_t segment)
+{
+	struct index_fact *f;
+	uint32_t at = of->first;
+
+	while ((f = index_pending_next(x, &at)) != NULL)
+		if (f->what == what && f->segment == segment)
+			break;
+	return f;
+}
+
+enum blk_status
+index_pending_add(struct index *x, struct index_pended *of,
+    const struct index_fact *row, struct fault *why)
+{
+	struct index_pending *p = &x->pending;
+	enum blk_status st = array_grow(
+	    (void **)&p->fact, p->facts, &p->facts_cap, sizeof(*p->fact), why);
+
+	if (st != BLK_OK)
+		return st;
+	p->fact[p->facts] = *row;
+	p->fact[p->facts].next = of->first;
+	of->first = (uint32_t)p->facts++;
+	return BLK_OK;
+}
+
+/* --- reading --- */
+
+/* The place of an id, with nothing read. */
+static enum blk_status
+place_of(struct index *x, const struct digest *id, struct index_pended **out,
+    struct fault *why)
+{
+	struct index_pending *p = &x->pending;
+	enum blk_status st = BLK_OK;
+	int64_t *at;
+	bool made;
+
+	if (p->ids >= x->o.pending_ids && idmap_get(&p->at, id, 0) == NULL)
+		st = index_pending_flush(x, why);
+	if (p->ids == 0) {
+		p->fresh = x->sum[TABLE_FACTS].rows == 0;
+		p->at.ordered = true;
+	}
+	if (st == BLK_OK)
+		st = array_grow(
+		    (void **)&p->id, p->ids, &p->ids_cap, sizeof(*p->id), why);
+	if (st == BLK_OK)
+		st = idmap_put(&p->at, id, 0, &at, &made, why);
+	if (st != BLK_OK)
+		return st;
+	if (made) {
+		*at = (int64_t)p->ids;
+		p->id[p->ids++] =
+		    (struct index_pended){ .first = NONE, .known = p->fresh };
+	}
+	*out = &p->id[*at];
+	return BLK_OK;
+}
+
+/* The row that s stands on, which was not yet read. */
+static enum blk_status
+take_row(struct index *x, sqlite3_stmt *s, struct index_pended *of,
+    struct fault *why)
+{
+	const struct index_fact row = { .what = (uint8_t)column_u64(s, 1),
+		.segment = column_u64(s, 2),
+		.place = (uint32_t)column_u64(s, 3),
+		.amount = column_u64(s, 4),
+		.chk = (uint32_t)sqlite3_column_int(s, 5),
+		.stored = true };
+
+	return index_pending_add(x, of, &row, why);
+}
+
+static enum blk_status
+read_one(struct index *x, const struct digest *id, struct index_pended *of,
+    struct fault *why)
+{
+	enum blk_status st;
+	sqlite3_stmt *s;
+
+	st = index_prepare(x, SQL_FACTS, &s, why);
+	if (st == BLK_OK)
+		st = index_bind(x, s, why, "d", id);
+	while (st == BLK_OK) {
+		st = index_step(x, s, TABLE_FACTS, why);
+		if (st == BLK_OK)
+			st = take_row(x, s, of, why);
+	}
+	index_done(s);
+	of->known = st == BLK_ABSENT;
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+enum blk_status
+index_pending_id(struct index *x, const struct digest *id, bool known,
+    struct index_pended **out, struct fault *why)
+{
+	enum blk_status st = place_of(x, id, out, why);
+
+	return st == BLK_OK && known && !(*out)->known
+	    ? read_one(x, id, *out, why)
+	    : st;
+}
+
+/* Are these ids in order, and do the rows of those that are asked for stand
+ * close to each other? */
+static bool
+is_dense(const struct index *x, const struct digest *id, size_t n, size_t asked)
+{
+	double share;
+
+	for (size_t i = 1; i < n; i++)
+		if (digest_compare(&id[i - 1], &id[i]) > 0)
+			return false;
+	/* Ids are evenly spread over 2^64 heads. */
+	share = (double)(digest_head(&id[n - 1]) - digest_head(&id[0])) /
+	    18446744073709551616.0;
+	return share * (double)x->sum[TABLE_FACTS].rows <
+	    (double)(SCAN_ROWS * asked);
+}
+
+/* Take the rows of those ids that are not known among the rows from the first
+ * to the last of them. */
+static enum blk_status
+scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
+    struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	size_t i = 0;
+	int rc;
+
+	while (st == BLK_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct index_pended *of;
+		struct digest at;
+
+		column_digest(s, 0, &at);
+		while (i < n && digest_compare(&id[i], &at) < 0)
+			i++;
+		if (i == n || !digest_equal(&id[i], &at))
+			continue;
+		st = place_of(x, &at, &of, why);
+		if (st != BLK_OK || of->known)
+			continue;
+		if (!index_row_sound(s, TABLE_FACTS))
+			return index_unsound(x, TABLE_FACTS, why);
+		st = take_row(x, s, of, why);
+	}
+	return st == BLK_OK && rc != SQLITE_DONE ? index_fault(x, rc, why) : st;
+}
+
+enum blk_status
+index_pending_load(
+    struct index *x, const struct digest *id, size_t n, struct fault *why)
+{
+	struct index_pended *of;
+	enum blk_status st = BLK_OK;
+	sqlite3_stmt *s;
+	size_t asked = 0;
+
+	if (n > x->o.pending_ids)
+		return BLK_OK;
+	/* There is room for all: none is written, and forgotten, meanwhile. */
+	if (x->pending.ids + n > x->o.pending_ids)
+		st = index_pending_flush(x, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		st = place_of(x, &id[i], &of, why);
+		asked += st == BLK_OK && !of->known;
+	}
+	if (st != BLK_OK || asked == 0 || !is_dense(x, id, n, asked))
+		return st; /* each will be read when it is wanted */
+	st = index_prepare(x, SQL_IDS, &s, why);
+	if (st == BLK_OK)
+		st = index_bind(x, s, why, "dd", &id[0], &id[n - 1]);
+	if (st == BLK_OK)
+		st = scan(x, s, id, n, why);
+	index_done(s);
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		st = place_of(x, &id[i], &of, why);
+		if (st == BLK_OK)
+			of->known = true;
+	}
+	return st;
+}
+
+/* --- writing --- */
+
+struct row {
+	const struct digest *id;
+	struct index_fact *fact;
+};
+
+/* Rows to be written with one statement, or each with its own. */
+struct lot {
+	enum index_statement all, one;
+	struct row row[INDEX_LOT];
+	size_t rows;
+};
+
+static enum blk_status
+write_rows(struct index *x, enum index_statement which, const struct row *row,
+    size_t n, struct fault *why)
+{
+	enum blk_status st;
+	sqlite3_stmt *s;
+	int at = 0;
+
+	st = index_prepare(x, which, &s, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		struct index_fact *f = row[i].fact;
+
+		if (f->stored)
+			index_forget(x, TABLE_FACTS, f->chk);
+		st = index_bind_row(x, s, TABLE_FACTS, &at, &f->chk, why,
+		    "duuuu", row[i].id, (uint64_t)f->what, f->segment,
+		    (uint64_t)f->place, f->amount);
+	}
+	if (st == BLK_OK)
+		st = index_write(x, s, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		index_note(x, TABLE_FACTS, row[i].fact->chk);
+	return st;
+}
+
+static enum blk_status
+write_lot(struct index *x, struct lot *l, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	if (l->rows == INDEX_LOT)
+		st = write_rows(x, l->all, l->row, l->rows, why);
+	for (size_t i = 0; st == BLK_OK && l->rows < INDEX_LOT && i < l->rows;
+	     i++)
+		st = write_rows(x, l->one, &l->row[i], 1, why);
+	l->rows = 0;
+	return st;
+}
+
+static enum blk_status
+drop_row(struct index *x, const struct row *r, struct fault *why)
+{
+	enum blk_status st = index_run(x, SQL_FACT_DROP, why, "duu", r->id,
+	    (uint64_t)r->fact->what, r->fact->segment);
+
+	if (st == BLK_OK && sqlite3_changes(x->db) != 1)
+		st = index_unsound(x, TABLE_FACTS, why);
+	if (st == BLK_OK)
+		index_forget(x, TABLE_FACTS, r->fact->chk);
+	return st;
+}
+
+static int
+row_order(const void *a, const void *b)
+{
+	const struct index_fact *x = ((const struct row *)a)->fact;
+	const struct index_fact *y = ((const struct row *)b)->fact;
+
+	if (x->what != y->what)
+		return x->what < y->what ? -1 : 1;
+	return (x->segment > y->segment) - (x->segment < y->segment);
+}
+
+/* The rows of an id that are to be written, in order of the key, from *row
+ * on, which grows. */
+static enum blk_status
+rows_of(struct index *x, const struct idmap_entry *e, struct row **row,
+    size_t *n, size_t *cap, struct fault *why)
+{
+	struct index_pending *p = &x->pending;
+	enum blk_status st = BLK_OK;
+	uint32_t at = p->id[e->value].first;
+
+	*n = 0;
+	for (; st == BLK_OK && at != NONE; at = p->fact[at].next) {
+		struct index_fact *f = &p->fact[at];
+
+		if (f->gone ? !f->stored : !f->changed)
+			continue;
+		st = array_grow((void **)row, *n, cap, sizeof(**row), why);
+		if (st == BLK_OK)
+			(*row)[(*n)++] = (struct row){ &e->id, f };
+	}
+	if (*n > 1)
+		qsort(*row, *n, sizeof(**row), row_order);
+	return st;
+}
+
+enum blk_status
+index_pending_flush(struct index *x, struct fault *why)
+{
+	struct lot added = { .all = SQL_FACTS_ADD, .one = SQL_FACT_ADD };
+	struct lot set = { .all = SQL_FACTS_SET, .one = SQL_FACT_SET };
+	size_t n = x->pending.ids, rows, cap = 0;
+	struct idmap_entry *e = NULL;
+	struct row *row = NULL;
+	enum blk_status st = BLK_OK;
+
+	if (n == 0)
+		return BLK_OK;
+	st = idmap_sorted(&x->pending.at, &e, why);
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
+		st = rows_of(x, &e[i], &row, &rows, &cap, why);
+		for (size_t k = 0; st == BLK_OK && k < rows; k++) {
+			struct lot *l = row[k].fact->stored ? &set : &added;
+
+			if (row[k].fact->gone) {
+				st = drop_row(x, &row[k], why);
+				continue;
+			}
+			l->row[l->rows++] = row[k];
+			if (l->rows == INDEX_LOT)
+				st = write_lot(x, l, why);
+		}
+	}
+	if (st == BLK_OK)
+		st = write_lot(x, &added, why);
+	if (st == BLK_OK)
+		st = write_lot(x, &set, why);
+	free(row);
+	free(e);
+	index_pending_clear(x);
+	return st;
+}
