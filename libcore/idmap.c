@@ -7,6 +7,14 @@
 
 #define SLOTS_MIN 16
 
+/*
+ * Ids that come in order fill an ordered map from its front, which is crowded
+ * while the rest is empty: then it grows before it is full.  Up to a size,
+ * since ids that begin alike crowd in any.
+ */
+#define PROBES_MAX 32
+#define SLOTS_EARLY ((size_t)1 << 18)
+
 void
 idmap_release(struct idmap *m)
 {
@@ -69,6 +77,17 @@ grow(struct idmap *m, struct fault *why)
 	return BLK_OK;
 }
 
+/* Is e far from where the entry should stand? */
+static bool
+is_crowded(const struct idmap *m, const struct idmap_entry *e,
+    const struct digest *id, uint8_t tag)
+{
+	size_t probes =
+	    ((size_t)(e - m->slot) - home_of(m, id, tag)) & (m->slots - 1);
+
+	return m->ordered && m->slots < SLOTS_EARLY && probes > PROBES_MAX;
+}
+
 int64_t *
 idmap_get(const struct idmap *m, const struct digest *id, uint8_t tag)
 {
@@ -84,15 +103,17 @@ enum blk_status
 idmap_put(struct idmap *m, const struct digest *id, uint8_t tag,
     int64_t **value, bool *made, struct fault *why)
 {
-	struct idmap_entry *e;
+	struct idmap_entry *e = NULL;
 	enum blk_status st;
 
-	if (m->used >= m->slots / 4 * 3) {
+	if (m->used < m->slots / 4 * 3)
+		e = slot_of(m, id, tag);
+	while (e == NULL || (!e->used && is_crowded(m, e, id, tag))) {
 		st = grow(m, why);
 		if (st != BLK_OK)
 			return st;
+		e = slot_of(m, id, tag);
 	}
-	e = slot_of(m, id, tag);
 	if (made != NULL)
 		*made = !e->used;
 	if (!e->used) {
