@@ -162,12 +162,14 @@ digest_parse_hex(const char *text, size_t len, uint8_t *bytes, size_t size)
 {
 	const uint8_t *p = (const uint8_t *)text;
 	size_t digits;
+	uint8_t none = 0;
 
 	if (!size_mul(size, 2, &digits) || len != digits)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (hex_plus_one[p[i]] == 0)
-			return false;
+		none |= (uint8_t)(hex_plus_one[p[i]] - 1); /* 255 */
+	if (none > 15)
+		return false;
 	for (size_t i = 0; i < size; i++)
 		bytes[i] = (uint8_t)((hex_plus_one[p[2 * i]] - 1) << 4 |
 		    (hex_plus_one[p[2 * i + 1]] - 1));
