@@ -9,10 +9,12 @@
 
 /*
  * Ids that come in order fill an ordered map from its front, which is crowded
- * while the rest is empty: then it grows before it is full.  Up to a size,
- * since ids that begin alike crowd in any.
+ * while the rest is empty: then it grows before it is full, up to a size.
+ * Where that does not help they are a small part of all that there are, and
+ * it gives up its order.
  */
-#define PROBES_MAX 32
+#define PROBES_MANY 64
+#define PROBES_MAX 1024
 #define SLOTS_EARLY ((size_t)1 << 18)
 
 void
@@ -32,6 +34,7 @@ idmap_clear(struct idmap *m)
 		idmap_release(m);
 		return;
 	}
+	m->scattered = false;
 	memset(m->slot, 0, m->slots * sizeof(*m->slot));
 	m->used = 0;
 }
@@ -40,7 +43,8 @@ idmap_clear(struct idmap *m)
 static size_t
 home_of(const struct idmap *m, const struct digest *id, uint8_t tag)
 {
-	if (m->ordered) /* as many of the first bits as slots have */
+	if (m->ordered &&
+	    !m->scattered) /* as many of the first bits as slots have */
 		return (
 		    size_t)(digest_head(id) >> (64 - __builtin_ctzl(m->slots)));
 	return (size_t)(get_le64(id->byte) + tag) & (m->slots - 1);
@@ -57,35 +61,50 @@ slot_of(const struct idmap *m, const struct digest *id, uint8_t tag)
 	return &m->slot[i];
 }
 
+/* Put all into another number of slots, or by another order. */
 static enum blk_status
-grow(struct idmap *m, struct fault *why)
+move(struct idmap *m, size_t slots, bool scattered, struct fault *why)
 {
-	struct idmap bigger = { .slots =
-		                    m->slots == 0 ? SLOTS_MIN : 2 * m->slots,
-		.ordered = m->ordered };
+	struct idmap to = { .slots = slots,
+		.used = m->used,
+		.ordered = m->ordered,
+		.scattered = scattered };
 
-	bigger.slot = calloc(bigger.slots, sizeof(*bigger.slot));
-	if (bigger.slot == NULL)
+	to.slot = calloc(to.slots, sizeof(*to.slot));
+	if (to.slot == NULL)
 		return fault_nomem(why);
 	for (size_t i = 0; i < m->slots; i++)
 		if (m->slot[i].used)
-			*slot_of(&bigger, &m->slot[i].id, m->slot[i].tag) =
+			*slot_of(&to, &m->slot[i].id, m->slot[i].tag) =
 			    m->slot[i];
-	bigger.used = m->used;
 	free(m->slot);
-	*m = bigger;
+	*m = to;
 	return BLK_OK;
 }
 
-/* Is e far from where the entry should stand? */
-static bool
-is_crowded(const struct idmap *m, const struct idmap_entry *e,
-    const struct digest *id, uint8_t tag)
+static enum blk_status
+grow(struct idmap *m, struct fault *why)
+{
+	return move(
+	    m, m->slots == 0 ? SLOTS_MIN : 2 * m->slots, m->scattered, why);
+}
+
+/* Make room where e, the slot of an entry that is not there, is far from
+ * where it should stand. */
+static enum blk_status
+thin_out(struct idmap *m, const struct idmap_entry *e, const struct digest *id,
+    uint8_t tag, bool *moved, struct fault *why)
 {
 	size_t probes =
 	    ((size_t)(e - m->slot) - home_of(m, id, tag)) & (m->slots - 1);
 
-	return m->ordered && m->slots < SLOTS_EARLY && probes > PROBES_MAX;
+	*moved = false;
+	if (!m->ordered || m->scattered || probes <= PROBES_MANY)
+		return BLK_OK;
+	*moved = m->slots < SLOTS_EARLY || probes > PROBES_MAX;
+	if (m->slots < SLOTS_EARLY)
+		return grow(m, why);
+	return probes > PROBES_MAX ? move(m, m->slots, true, why) : BLK_OK;
 }
 
 int64_t *
@@ -104,16 +123,19 @@ idmap_put(struct idmap *m, const struct digest *id, uint8_t tag,
     int64_t **value, bool *made, struct fault *why)
 {
 	struct idmap_entry *e = NULL;
-	enum blk_status st;
+	enum blk_status st = BLK_OK;
+	bool moved = true;
 
-	if (m->used < m->slots / 4 * 3)
-		e = slot_of(m, id, tag);
-	while (e == NULL || (!e->used && is_crowded(m, e, id, tag))) {
+	if (m->used >= m->slots / 4 * 3)
 		st = grow(m, why);
-		if (st != BLK_OK)
-			return st;
+	while (st == BLK_OK && moved) {
 		e = slot_of(m, id, tag);
+		moved = false;
+		if (!e->used)
+			st = thin_out(m, e, id, tag, &moved, why);
 	}
+	if (st != BLK_OK)
+		return st;
 	if (made != NULL)
 		*made = !e->used;
 	if (!e->used) {
@@ -177,7 +199,7 @@ idmap_sorted(const struct idmap *m, struct idmap_entry **out, struct fault *why)
 	for (size_t i = 0; n < m->used && i < at; i++)
 		if (home_of(m, &m->slot[i].id, m->slot[i].tag) > i)
 			(*out)[n++] = m->slot[i];
-	if (!m->ordered || !settle(*out, n))
+	if (!m->ordered || m->scattered || !settle(*out, n))
 		qsort(*out, n, sizeof(**out), entry_order);
 	return BLK_OK;
 }

@@ -7,8 +7,9 @@
  *
  * A map that is ordered keeps ids about where they stand among all there are:
  * for maps that are large, and gone through in order of ids, that is kinder to
- * the processor's caches, and sorting is nearly done.  Its ids must be spread
- * over all that there are; a part of them that begins alike would crowd.
+ * the processor's caches, and sorting is nearly done.  It is meant for ids
+ * that are spread over all that there are; where they crowd it gives up its
+ * order.
  */
 #ifndef IDMAP_H
 #define IDMAP_H
@@ -30,7 +31,8 @@ struct idmap_entry {
 struct idmap {
 	struct idmap_entry *slot;
 	size_t slots, used;
-	bool ordered; /* set while it is empty */
+	bool ordered;   /* set while it is empty */
+	bool scattered; /* it gave up its order, until it is cleared */
 };
 
 void idmap_release(struct idmap *m);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define MANY ((uint32_t)270000)
+#define MANY ((uint32_t)200000)
 #define AT_ONCE 500
 
 static struct digest many_id[MANY];

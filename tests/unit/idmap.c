@@ -25,7 +25,7 @@ next(uint64_t *seed)
 }
 
 /* How the ids of a test lie among all there are. */
-enum spread { EVENLY, AT_THE_END, CROWDED };
+enum spread { EVENLY, IN_A_CORNER, AT_THE_END, CROWDED };
 
 static struct digest
 id_of(uint64_t *seed, enum spread spread)
@@ -35,6 +35,8 @@ id_of(uint64_t *seed, enum spread spread)
 
 	memcpy(id.byte, &a, sizeof(a));
 	memcpy(id.byte + 24, &b, sizeof(b));
+	if (spread == IN_A_CORNER)
+		id.byte[0] = 0x5a;
 	if (spread == AT_THE_END) /* they come to lie at the front, too */
 		memset(id.byte, 0xff, 2);
 	if (spread == CROWDED)
@@ -116,9 +118,10 @@ so_does_an_ordered_one(void **state)
 }
 
 static void
-ids_that_crowd_make_an_ordered_map_slow_and_never_wrong(void **state)
+an_ordered_map_of_ids_that_crowd_is_never_wrong(void **state)
 {
 	(void)state;
+	holds_what_was_put(true, IN_A_CORNER, 6);
 	holds_what_was_put(true, AT_THE_END, 4);
 	holds_what_was_put(true, CROWDED, 5);
 }
@@ -141,7 +144,7 @@ main(void)
 		cmocka_unit_test(a_map_holds_what_was_put),
 		cmocka_unit_test(so_does_an_ordered_one),
 		cmocka_unit_test(
-		    ids_that_crowd_make_an_ordered_map_slow_and_never_wrong),
+		    an_ordered_map_of_ids_that_crowd_is_never_wrong),
 		cmocka_unit_test(an_empty_map_is_sorted),
 	};
 
