@@ -5,11 +5,15 @@
 
 /* --- copies --- */
 
-/* Objects as copies in segment seq; again: they may stand there already. */
+/*
+ * Objects as copies in segment seq.  again: they may stand there already; so
+ * may those of a table that holds an object twice, when some were written.
+ */
 static enum blk_status
 add_copies(struct index *x, uint64_t seq, const struct segment_table *t,
     bool again, uint64_t *added, struct fault *why)
 {
+	uint64_t flushes = x->pending.flushes;
 	enum blk_status st = BLK_OK;
 	struct index_pended *of;
 
@@ -25,6 +29,10 @@ add_copies(struct index *x, uint64_t seq, const struct segment_table *t,
 		if (o->kind == KIND_RECORD)
 			continue;
 		st = index_pending_id(x, &o->id, again, &of, why);
+		if (st == BLK_OK && !again && x->pending.flushes != flushes) {
+			again = true;
+			st = index_pending_id(x, &o->id, again, &of, why);
+		}
 		if (st != BLK_OK ||
 		    index_pending_find(x, of, o->kind, seq) != NULL)
 			continue;

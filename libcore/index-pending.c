@@ -28,7 +28,7 @@ index_pending_release(struct index *x)
 	idmap_release(&x->pending.at);
 	free(x->pending.id);
 	free(x->pending.fact);
-	x->pending = (struct index_pending){ .ids = 0 };
+	x->pending = (struct index_pending){ .flushes = x->pending.flushes };
 }
 
 void
@@ -382,6 +382,7 @@ index_pending_flush(struct index *x, struct fault *why)
 		st = write_lot(x, &set, why);
 	free(row);
 	free(e);
+	x->pending.flushes++;
 	index_pending_clear(x);
 	return st;
 }

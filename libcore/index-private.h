@@ -164,6 +164,7 @@ struct index_pending {
 	size_t ids, ids_cap;
 	struct index_fact *fact;
 	size_t facts, facts_cap;
+	uint64_t flushes; /* how often all was written */
 	bool fresh; /* the table was empty: what is not here is nowhere */
 };
 

@@ -70,7 +70,8 @@ index_fault(struct index *x, int rc, struct fault *why)
 	enum blk_status st = status_of(rc);
 	const char *path = x->path != NULL ? x->path : "in memory";
 	int sys = x->db == NULL ? 0 : sqlite3_system_errno(x->db);
-	int refused = st == BLK_CORRUPT ? refused_read(x) : 0;
+	int refused =
+	    st == BLK_CORRUPT && !x->o.in_memory ? refused_read(x) : 0;
 
 	if (refused != 0) {
 		sys = refused;

@@ -13,6 +13,7 @@ struct pair {
 	char dir[TMPDIR_MAX];
 	uint64_t seed;
 	uint64_t commits;
+	size_t pending_ids; /* see struct index_options */
 };
 
 /* Call an operation on both, with the same drawn values: the same status. */
@@ -36,9 +37,10 @@ static inline void
 pair_open(struct pair *p, bool in_memory)
 {
 	struct fault why = FAULT_NONE;
-	struct index_options o = {
-		.dir = p->dir, .cache_bytes = 1 << 20, .in_memory = in_memory
-	};
+	struct index_options o = { .dir = p->dir,
+		.cache_bytes = 1 << 20,
+		.in_memory = in_memory,
+		.pending_ids = p->pending_ids };
 	const char *reason;
 	bool fresh;
 

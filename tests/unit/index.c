@@ -111,6 +111,27 @@ notes_of_another_store_and_schema_are_not_taken_over(void **state)
 }
 
 static void
+a_row_where_one_stands_is_damage_in_memory_too(void **state)
+{
+	const struct index_options o = { .in_memory = true,
+		.cache_bytes = 1 << 20 };
+	const struct catalog_segment s = { .seq = 1, .id = id_of(1) };
+	struct fault why = FAULT_NONE;
+	const char *reason;
+	struct catalog *c;
+	bool fresh;
+
+	(void)state;
+	ok(index_open(&o, &c, &fresh, &reason, &why));
+	ok(c->type->begin(c, &why));
+	ok(c->type->segment_add(c, &s, &why));
+	assert_int_equal(c->type->segment_add(c, &s, &why), BLK_CORRUPT);
+	assert_memory_equal(why.text, "index in memory is damaged", 26);
+	c->type->rollback(c);
+	catalog_close(c);
+}
+
+static void
 a_missing_table_is_damage(void **state)
 {
 	struct bench *n = *state;
@@ -331,6 +352,7 @@ main(void)
 		TEST(what_is_no_index_of_ours_is_made_again),
 		TEST(what_another_blk_made_is_made_again_without_a_word),
 		TEST(notes_of_another_store_and_schema_are_not_taken_over),
+		TEST(a_row_where_one_stands_is_damage_in_memory_too),
 		TEST(a_missing_table_is_damage),
 		TEST(a_spoilt_header_is_noticed),
 		TEST(a_truncated_file_is_made_again_or_damaged),
