@@ -165,7 +165,7 @@ struct index_pending {
 	struct index_fact *fact;
 	size_t facts, facts_cap;
 	uint64_t flushes; /* how often all was written */
-	bool fresh; /* the table was empty: what is not here is nowhere */
+	bool fresh;       /* the table was empty: what is not here is nowhere */
 };
 
 struct index {
