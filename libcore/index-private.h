@@ -183,6 +183,7 @@ struct index {
 	bool writing; /* between begin and commit */
 	bool held;    /* between hold and release */
 	int wal_pages;
+	bool shrunk; /* the file shall give room back: a checkpoint is due */
 
 	struct index_meta meta; /* while writing */
 	struct index_sum sum[TABLES];

@@ -104,12 +104,14 @@ index_rollback(struct catalog *c)
 static void
 checkpoint(struct index *x)
 {
-	if (x->o.in_memory || x->wal_pages <= WAL_PAGES)
+	if (x->o.in_memory || (x->wal_pages <= WAL_PAGES && !x->shrunk))
 		return;
 	sqlite3_busy_timeout(x->db, 0);
 	if (sqlite3_wal_checkpoint_v2(x->db, "main", SQLITE_CHECKPOINT_TRUNCATE,
-	        NULL, NULL) == SQLITE_OK)
+	        NULL, NULL) == SQLITE_OK) {
 		x->wal_pages = 0;
+		x->shrunk = false;
+	}
 	sqlite3_busy_timeout(x->db, index_busy_ms(x));
 }
 

@@ -337,6 +337,7 @@ vacuum_some(struct index *x, struct fault *why)
 			st = index_fault(x, rc, why);
 	}
 	sqlite3_finalize(s);
+	x->shrunk = true;
 	if (st == BLK_OK)
 		return x->base.type->commit(&x->base, why);
 	x->base.type->rollback(&x->base);

@@ -301,6 +301,21 @@ bytes() { # DIRECTORY: of all files below
 	run -0 blk-check -q
 }
 
+@test "an index a quarter of which is free gives the room back" {
+	local full
+
+	for i in $(seq 4000); do printf '%s %d\n' "object $i" "$i" >"f$i"; done
+	blk-put f* >ids
+	blk-gc -q
+	full=$(blk-stat --engine --json | jq .index_bytes)
+	blk-rm -q -T ids
+	blk-gc -q --max-unused 0
+	blk-gc -q --max-unused 0
+	[ "$(blk-stat --engine --json | jq .index_bytes)" -lt $((full / 2)) ] ||
+		fail "$full, then $(blk-stat --engine --json)"
+	blk-check -q
+}
+
 @test "writers and readers go on while it collects" {
 	random_file 2000000 gc keep
 	id=$(blk-put -N keep keep)

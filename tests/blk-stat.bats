@@ -98,6 +98,26 @@ cost() { # REF KEY
 		.[0].condemned_segments >= 1 and .[0].condemned_bytes > 300000' >/dev/null
 }
 
+@test "the oldest segment whose data was never read is told until all was read" {
+	local first then
+
+	run -0 blk-stat
+	[[ $output != *"oldest unverified"* ]] || fail "$output"
+	echo one | blk-put >/dev/null
+	first=$(blk-stat --json | jq -r 'select(.type == "summary").oldest_unverified')
+	[ "$(date -d "$first" +%s)" -le "$(date +%s)" ]
+	echo two | blk-put >/dev/null
+	[ "$(blk-stat --json | jq -r 'select(.type == "summary").oldest_unverified')" = "$first" ]
+	blk-check -q --read-data
+	run -0 blk-stat
+	[[ $output != *"oldest unverified"* ]] || fail "$output"
+	echo three | blk-put >/dev/null
+	then=$(blk-stat --json | jq -r 'select(.type == "summary").oldest_unverified')
+	[[ $then > $first ]] || fail "$first $then"
+	run -0 blk-stat
+	[[ $output == *"oldest unverified"* ]] || fail "$output"
+}
+
 @test "of a REF: size, unique, shared and what would be freed" {
 	random_file 300000 stat a
 	{ random_file 50000 stat-more more && cat a more; } >b

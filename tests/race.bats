@@ -255,6 +255,30 @@ two_files() {
 	healthy --read-data
 }
 
+@test "a collection ends after --max-time, and the next one goes on" {
+	local i
+
+	for i in 1 2 3; do
+		random_file 300000 "race-kept-$i" "kept$i"
+		random_file 300000 "race-gone-$i" "gone$i"
+		blk-put "kept$i" "gone$i" >ids
+		tail -n 1 ids | blk-rm -q -T -
+	done
+	# It is stopped at its first victim, until its time is over.
+	at 'before get segments/ 1' gc blk-gc -j 1 --json --max-unused 0 --max-time 1s
+	sleep 1.5
+	on gc
+	[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.gc)"
+	jq -e '.unfinished and .copied_bytes < 400000' out.gc >/dev/null || fail "$(cat out.gc)"
+	run -0 blk-gc --json --max-unused 0
+	jq -e '(.unfinished | not) and .copied_bytes > 500000' <<<"$output" >/dev/null || fail "$output"
+	for i in 1 2 3; do
+		blk-get "$(sha "kept$i")" | cmp - "kept$i"
+		run -6 blk-get -e "$(sha "gone$i")"
+	done
+	healthy --read-data
+}
+
 # A directory tree that takes several segments.
 several_segments() {
 	local i
