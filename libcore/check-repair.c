@@ -432,8 +432,11 @@ repair_config(struct repair *p, struct fault *why)
 	enum blk_status st;
 
 	st = check_read_config(p->s, &found, why);
-	if (st == BLK_OK)
+	if (st == BLK_OK) {
 		st = check_true_config(p->s, &want, why);
+		if (fault_is_newer(st, why)) /* damage: it was applied once */
+			st = BLK_CORRUPT;
+	}
 	if (st == BLK_CORRUPT || st == BLK_ABSENT)
 		return BLK_OK; /* nothing to compare it with */
 	if (st != BLK_OK || config_equal(&found, &want))
