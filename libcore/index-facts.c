@@ -346,13 +346,13 @@ set_number(struct index *x, struct index_pended *of, uint8_t what,
 		.what = what, .amount = amount, .changed = true
 	};
 
-	*was = row != NULL;
+	*was = row != NULL && !row->gone;
 	if (row == NULL)
 		return there ? index_pending_add(x, of, &made, why) : BLK_OK;
-	if (!there)
-		row->gone = true;
 	row->changed = row->changed || row->amount != amount;
-	row->amount = amount;
+	row->gone = !there;
+	if (there)
+		row->amount = amount;
 	return BLK_OK;
 }
 

@@ -62,13 +62,14 @@ struct index_fact *
 index_pending_find(const struct index *x, const struct index_pended *of,
     uint8_t what, uint64_t segment)
 {
-	struct index_fact *f;
-	uint32_t at = of->first;
+	for (uint32_t at = of->first; at != NONE;) {
+		struct index_fact *f = &x->pending.fact[at];
 
-	while ((f = index_pending_next(x, &at)) != NULL)
 		if (f->what == what && f->segment == segment)
-			break;
-	return f;
+			return f;
+		at = f->next;
+	}
+	return NULL;
 }
 
 enum blk_status

@@ -420,6 +420,8 @@ MUST_USE enum blk_status index_pending_load(
     struct index *x, const struct digest *id, size_t n, struct fault *why);
 /* The rows of an id, from *at = its first on; NULL: no more. */
 struct index_fact *index_pending_next(const struct index *x, uint32_t *at);
+/* The row of a key, which may be one that is to be dropped: there is never
+ * more than one, since they are not written in the order of the calls. */
 struct index_fact *index_pending_find(const struct index *x,
     const struct index_pended *of, uint8_t what, uint64_t segment);
 MUST_USE enum blk_status index_pending_add(struct index *x,

@@ -99,7 +99,7 @@ cost() { # REF KEY
 }
 
 @test "the oldest segment whose data was never read is told until all was read" {
-	local first then
+	local first later
 
 	run -0 blk-stat
 	[[ $output != *"oldest unverified"* ]] || fail "$output"
@@ -112,8 +112,8 @@ cost() { # REF KEY
 	run -0 blk-stat
 	[[ $output != *"oldest unverified"* ]] || fail "$output"
 	echo three | blk-put >/dev/null
-	then=$(blk-stat --json | jq -r 'select(.type == "summary").oldest_unverified')
-	[[ $then > $first ]] || fail "$first $then"
+	later=$(blk-stat --json | jq -r 'select(.type == "summary").oldest_unverified')
+	[[ $later > $first ]] || fail "$first $later"
 	run -0 blk-stat
 	[[ $output == *"oldest unverified"* ]] || fail "$output"
 }

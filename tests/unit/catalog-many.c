@@ -106,11 +106,39 @@ many_ids_are_known_and_counted_in_order(void **state)
 	pair_close(&p);
 }
 
+static void
+a_count_that_goes_and_comes_back_is_one_row(void **state)
+{
+	struct pair p = { .seed = 1 };
+	struct fault why = FAULT_NONE;
+	enum blk_status st;
+
+	(void)state;
+	pair_open(&p, true);
+	for (uint64_t count = 1; count <= 2; count++) {
+		ok(p.a->type->begin(p.a, &why));
+		ok(p.b->type->begin(p.b, &why));
+		if (count == 1)
+			add_many(&p);
+		for (uint32_t i = 0; i < MANY; i += 7) {
+			both(&p, &st, count_set, &many_id[i], CLASS_DATA, 0);
+			both(
+			    &p, &st, count_set, &many_id[i], CLASS_DATA, count);
+		}
+		ok(p.a->type->commit(p.a, &why));
+		ok(p.b->type->commit(p.b, &why));
+		ok(p.b->type->verify(p.b, CATALOG_IDS, &why));
+	}
+	assert_same_facts(&p, many_id, AT_ONCE);
+	pair_close(&p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_ids_are_known_and_counted_in_order),
+		cmocka_unit_test(a_count_that_goes_and_comes_back_is_one_row),
 	};
 
 	return cmocka_run_group_tests_name("catalog-many", tests, NULL, NULL);
