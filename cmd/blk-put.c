@@ -28,10 +28,7 @@ open_it(struct put *p, struct fault *why)
 static enum blk_status
 prepare(struct put *p, struct fault *why)
 {
-	/* One object at a time: one segment is being filled, however many
-	 * threads there are, and it may be as large as memory allows. */
-	const struct writer_options o = { .lanes = 1,
-		.threads = p->c->common.jobs,
+	const struct writer_options o = { .lanes = p->c->common.jobs,
 		.no_dedup = p->r->no_dedup,
 		.frame_size = p->r->batch ? BATCH_FRAME : 0,
 		.max_memory = p->c->common.max_memory / 2 };

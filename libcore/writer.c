@@ -125,7 +125,6 @@ choose(struct writer *w, const struct writer_options *o, struct fault *why)
 {
 	uint64_t memory = o->max_memory > 0 ? o->max_memory : MEMORY_DEFAULT;
 	uint64_t threads = memory / MEMORY_LANE;
-	uint64_t wanted = o->threads > 0 ? o->threads : w->lanes;
 	enum blk_status st;
 
 	w->origin = store_origin(w->s);
@@ -136,8 +135,8 @@ choose(struct writer *w, const struct writer_options *o, struct fault *why)
 		st = choose_chunks(w, o, why);
 	if (st != BLK_OK)
 		return st;
-	if (threads > wanted)
-		threads = wanted;
+	if (threads > w->lanes)
+		threads = w->lanes;
 	w->work.helpers_max = threads > 1 ? (unsigned)threads - 1 : 0;
 	/* Each helper at work; one here, one being filled; and some that wait,
 	 * so that no thread does because another lost its processor. */

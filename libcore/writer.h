@@ -12,7 +12,7 @@
  * (design 8, Put).  Structure waits for the commit that refers to it: small
  * amounts of it, and of data, lie in the commit file itself.
  *
- * A long stream is worked on by several threads, whatever its lane.  What
+ * A long stream is worked on by as many threads as there are lanes.  What
  * fails in one lane fails in all from then on: only writer_abort and
  * writer_close help.
  */
@@ -35,11 +35,10 @@ struct writer;
 struct lane;
 
 struct writer_options {
-	unsigned lanes;   /* 1..; each fills segments of its own */
-	unsigned threads; /* for a long stream; 0: as many as lanes */
-	bool no_dedup;    /* fixed 64 KiB pieces, nothing is looked up */
-	bool new_lists;   /* lists are written anew where the object is there,
-	                   * too: to cut it by the store's sizes */
+	unsigned lanes; /* 1.. */
+	bool no_dedup;  /* fixed 64 KiB pieces, nothing is looked up */
+	bool new_lists; /* lists are written anew where the object is there,
+	                 * too: to cut it by the store's sizes */
 	uint64_t max_memory;     /* bytes, for all lanes */
 	size_t frame_size;       /* plain bytes; 0: the store's setting */
 	const char *compression; /* "zstd:9"; NULL: the store's setting */

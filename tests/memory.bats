@@ -75,14 +75,3 @@ measure() {
 			fail "$rest: $small MiB, then $large MiB"
 	done 3<small 4<large
 }
-
-@test "segments are as large as the bound on memory allows, whatever the threads" {
-	noise | head -c 40M >noise
-	for jobs in 1 8; do
-		blk-init -s "store$jobs"
-		peak 96 blk-put -s "store$jobs" -j "$jobs" --max-memory 64M noise
-		find "store$jobs/segments" -type f -size +5M >large
-		[ "$(wc -l <large)" -ge 4 ] ||
-			fail "$(find "store$jobs/segments" -type f -printf '%s ')"
-	done
-}
