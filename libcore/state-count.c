@@ -100,8 +100,6 @@ settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
 		const struct catalog_copy *winner;
 		bool had = *count > 0;
 
-		if (e[i].value == 0)
-			continue;
 		if (e[i].value < 0 && *count < (uint64_t)-e[i].value) {
 			ct->retrace = true; /* the rows were wrong */
 			return BLK_OK;
@@ -170,6 +168,19 @@ settle_all(struct counter *ct, const struct idmap_entry *e, size_t n,
 	return st;
 }
 
+/* What was counted as often as it was discounted, as the chunks of a list that
+ * a collector moves, is not even looked up. */
+static size_t
+without_zeros(struct idmap_entry *e, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (e[i].value != 0)
+			e[kept++] = e[i];
+	return kept;
+}
+
 /* Write all collected changes to the catalog. */
 static enum blk_status
 settle(struct counter *ct, struct fault *why)
@@ -181,7 +192,7 @@ settle(struct counter *ct, struct fault *why)
 	st = idmap_sorted(&ct->delta, &e, why);
 	idmap_clear(&ct->delta);
 	if (st == BLK_OK)
-		st = settle_all(ct, e, n, why);
+		st = settle_all(ct, e, without_zeros(e, n), why);
 	free(e);
 	return st;
 }
