@@ -293,6 +293,8 @@ index_sweep(struct index *x, bool all, struct fault *why)
 
 /* --- giving pages back --- */
 
+#define VACUUM_SHARE 4 /* given back when a quarter is unused */
+
 uint64_t
 index_pages_bytes(struct index *x)
 {
@@ -344,16 +346,20 @@ vacuum_some(struct index *x, struct fault *why)
 	return st;
 }
 
-/* A sweep looks at every row: not for a few, so that a collection costs what
- * it collects. */
+/* A sweep looks at every row: not for fewer than free, with the pages that
+ * are unused, a share worth giving back, so that a collection costs what it
+ * collects. */
 static enum blk_status
-sweep_many(struct index *x, struct fault *why)
+sweep_many(struct index *x, uint64_t unused, uint64_t pages, struct fault *why)
 {
 	enum blk_status st = x->base.type->begin(&x->base, why);
+	double rows;
 
 	if (st != BLK_OK)
 		return st;
-	if (x->meta.stale >= x->sum[TABLE_FACTS].rows / 8)
+	rows = (double)x->sum[TABLE_FACTS].rows;
+	if ((double)x->meta.stale * (double)pages + (double)unused * rows >=
+	    rows * (double)pages / VACUUM_SHARE)
 		st = index_sweep(x, true, why);
 	if (st == BLK_OK)
 		return x->base.type->commit(&x->base, why);
@@ -369,11 +375,13 @@ index_vacuum(struct catalog *c, struct fault *why)
 	struct index_meta m;
 	enum blk_status st = index_meta_now(x, &m, why);
 
-	if (st == BLK_OK && m.stale > 0)
-		st = sweep_many(x, why);
 	if (st == BLK_OK)
 		st = free_pages(x, &unused, &pages, why);
-	if (st != BLK_OK || unused < pages / 4)
+	if (st == BLK_OK && m.stale > 0)
+		st = sweep_many(x, unused, pages, why);
+	if (st == BLK_OK)
+		st = free_pages(x, &unused, &pages, why);
+	if (st != BLK_OK || unused < pages / VACUUM_SHARE)
 		return st;
 	while (st == BLK_OK && unused > 0 && unused < before) {
 		before = unused;
