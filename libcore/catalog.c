@@ -33,7 +33,13 @@ catalog_is_whole(struct catalog *c, bool *whole, struct fault *why)
 enum blk_status
 catalog_hold(struct catalog *c, struct fault *why)
 {
-	return c->type->hold != NULL ? c->type->hold(c, why) : BLK_OK;
+	return c->type->hold != NULL ? c->type->hold(c, false, why) : BLK_OK;
+}
+
+enum blk_status
+catalog_keep(struct catalog *c, struct fault *why)
+{
+	return c->type->hold != NULL ? c->type->hold(c, true, why) : BLK_OK;
 }
 
 void

@@ -143,10 +143,13 @@ struct catalog_type {
 	/*
 	 * Until release, or begin, all reads see one state of the catalog and
 	 * cost less.  For a short run of reads.  Not BLK_OK: nothing is held.
+	 * keep: facts that are read are kept, in bounded memory, for the
+	 * transaction that comes next, unless others change the catalog.
 	 * NULL: nobody else changes the catalog.  Called by catalog_hold,
-	 * catalog_release.
+	 * catalog_keep, catalog_release.
 	 */
-	enum blk_status (*hold)(struct catalog *c, struct fault *why);
+	enum blk_status (*hold)(
+	    struct catalog *c, bool keep, struct fault *why);
 	void (*release)(struct catalog *c);
 	/* Remove every row: what follows is a rebuild. Damage notes stay. */
 	enum blk_status (*clear)(struct catalog *c, struct fault *why);
@@ -332,6 +335,7 @@ void catalog_close(struct catalog *c); /* NULL: does nothing */
 /* type->hold and type->release, where there are any.  Not between begin and
  * commit.  release does nothing where nothing is held. */
 MUST_USE enum blk_status catalog_hold(struct catalog *c, struct fault *why);
+MUST_USE enum blk_status catalog_keep(struct catalog *c, struct fault *why);
 void catalog_release(struct catalog *c);
 
 /* For catalogs: add a copy of id to what is live in its segment's row, or take

@@ -138,7 +138,7 @@ collect_alive(struct store *s, const struct digest *segment,
 	bool same = false;
 
 	while (st == BLK_OK && !same) {
-		st = catalog_hold(a.c, why);
+		st = catalog_keep(a.c, why);
 		if (st == BLK_OK)
 			st = look(&a, segment, &same, why);
 		catalog_release(a.c);

@@ -107,7 +107,7 @@ take_row(struct index *x, sqlite3_stmt *s, bool all, struct catalog_facts *f,
 	return take_fact(x, &row, all, f, why);
 }
 
-/* Within a transaction. */
+/* Within a transaction, or what is to be kept for one. */
 static enum blk_status
 read_pending(struct index *x, const struct digest *id, bool all,
     struct catalog_facts *f, struct fault *why)
@@ -135,7 +135,7 @@ read_facts(struct index *x, const struct digest *id, bool all,
 	enum blk_status st;
 	sqlite3_stmt *s;
 
-	if (x->writing)
+	if (x->writing || (x->keep && index_pending_takes(x, id)))
 		return read_pending(x, id, all, f, why);
 	if (x->memo.known && !all && digest_equal(&x->memo.id, id)) {
 		*f = x->memo.f;

@@ -1,6 +1,7 @@
 /*
  * Rows of facts that a transaction has read or changed, kept in memory until
- * its end and then written in order of ids, many with a statement.
+ * its end and then written in order of ids, many with a statement.  Rows read
+ * shortly before, to judge what the transaction will apply, are kept as well.
  *
  * Applying a commit adds a copy of each of its objects, segment by segment,
  * and then counts each of them: in SQLite each such step is a way down the
@@ -90,6 +91,14 @@ index_pending_add(struct index *x, struct index_pended *of,
 
 /* --- reading --- */
 
+bool
+index_pending_takes(const struct index *x, const struct digest *id)
+{
+	const struct index_pending *p = &x->pending;
+
+	return p->ids < x->o.pending_ids || idmap_get(&p->at, id, 0) != NULL;
+}
+
 /* The place of an id, with nothing read. */
 static enum blk_status
 place_of(struct index *x, const struct digest *id, struct index_pended **out,
@@ -100,10 +109,10 @@ place_of(struct index *x, const struct digest *id, struct index_pended **out,
 	int64_t *at;
 	bool made;
 
-	if (p->ids >= x->o.pending_ids && idmap_get(&p->at, id, 0) == NULL)
+	if (!index_pending_takes(x, id))
 		st = index_pending_flush(x, why);
 	if (p->ids == 0) {
-		p->fresh = x->sum[TABLE_FACTS].rows == 0;
+		p->fresh = x->writing && x->sum[TABLE_FACTS].rows == 0;
 		p->at.ordered = true;
 	}
 	if (st == BLK_OK)
@@ -360,7 +369,7 @@ index_pending_flush(struct index *x, struct fault *why)
 	struct row *row = NULL;
 	enum blk_status st = BLK_OK;
 
-	if (n == 0)
+	if (n == 0 || !x->writing) /* what is kept is not changed */
 		return BLK_OK;
 	st = idmap_sorted(&x->pending.at, &e, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {

@@ -182,6 +182,7 @@ struct index {
 	sqlite3_stmt *stmt[STATEMENTS];
 	bool writing; /* between begin and commit */
 	bool held;    /* between hold and release */
+	bool keep;    /* while held: what is read is kept in pending */
 	int wal_pages;
 	bool shrunk; /* the file shall give room back: a checkpoint is due */
 
@@ -189,7 +190,7 @@ struct index {
 	struct index_sum sum[TABLES];
 	uint32_t version; /* of the data that the cache below is of */
 	struct index_segments segments;
-	struct index_pending pending; /* while writing */
+	struct index_pending pending; /* while writing, or of version */
 	struct index_memo { /* facts of the id that was looked at last */
 		bool known; /* while held */
 		struct digest id;
@@ -312,7 +313,8 @@ uint64_t index_size_of(const struct index *x, const char *name);
 
 /* --- index-transaction.c --- */
 
-MUST_USE enum blk_status index_hold(struct catalog *c, struct fault *why);
+MUST_USE enum blk_status index_hold(
+    struct catalog *c, bool keep, struct fault *why);
 void index_release(struct catalog *c);
 enum blk_status index_begin(struct catalog *c, struct fault *why);
 enum blk_status index_commit(struct catalog *c, struct fault *why);
@@ -414,6 +416,8 @@ enum blk_status index_lost_each(struct catalog *c,
 MUST_USE enum blk_status index_pending_id(struct index *x,
     const struct digest *id, bool known, struct index_pended **out,
     struct fault *why);
+/* Is it there, or is there room for it without writing? */
+bool index_pending_takes(const struct index *x, const struct digest *id);
 /* Make n ids known, if they ascend and one way through the table costs less
  * than a look for each. */
 MUST_USE enum blk_status index_pending_load(

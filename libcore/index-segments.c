@@ -34,6 +34,7 @@ index_refresh(struct index *x)
 		return;
 	x->version = version;
 	index_segments_clear(x);
+	index_pending_clear(x);
 }
 
 static size_t

@@ -14,7 +14,7 @@ unlock(struct index *x)
 }
 
 enum blk_status
-index_hold(struct catalog *c, struct fault *why)
+index_hold(struct catalog *c, bool keep, struct fault *why)
 {
 	struct index *x = index_of(c);
 	enum blk_status st;
@@ -27,6 +27,7 @@ index_hold(struct catalog *c, struct fault *why)
 	if (st != BLK_OK)
 		return st;
 	x->held = true;
+	x->keep = keep;
 	/* The state is that of the first read. */
 	st = index_meta_now(x, &m, why);
 	if (st == BLK_OK)
@@ -44,7 +45,7 @@ index_release(struct catalog *c)
 
 	if (!x->held)
 		return;
-	x->held = x->memo.known = false;
+	x->held = x->keep = x->memo.known = false;
 	if (x->db != NULL && index_run(x, SQL_COMMIT, &ignored, "") != BLK_OK &&
 	    sqlite3_get_autocommit(x->db) == 0 &&
 	    index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK)
@@ -78,6 +79,9 @@ index_begin(struct catalog *c, struct fault *why)
 	st = index_meta_read(x, &x->meta, store, generation, &schema, why);
 	if (st == BLK_OK)
 		st = index_sums_read(x, why);
+	/* Where there are no rows, none was kept that would tell anything. */
+	if (st == BLK_OK && x->sum[TABLE_FACTS].rows == 0)
+		index_pending_clear(x);
 	if (st != BLK_OK)
 		c->type->rollback(c);
 	return st;

@@ -456,14 +456,15 @@ says_nothing(const struct attempt *a)
 }
 
 /* Decide and judge, on one state of the catalog: others may bring it on, or
- * make it again, meanwhile. */
+ * make it again, meanwhile.  Most of what is read now is read again when the
+ * commit is applied. */
 static enum blk_status
 prepare(struct attempt *a, bool *nothing, struct fault *why)
 {
 	struct catalog *c = a->s->catalog;
 	enum blk_status st;
 
-	st = catalog_hold(c, why);
+	st = catalog_keep(c, why);
 	if (st == BLK_OK)
 		st = c->type->head_get(c, &a->head, why);
 	if (st == BLK_OK)

@@ -11,6 +11,8 @@
 #include "index.h"
 
 #define CONFIG_MAX ((size_t)64 << 10)
+/* An id whose rows are pending takes 200 bytes: a fifth of the memory. */
+#define PENDING_BYTES 1024
 
 /* --- the source of tables and texts --- */
 
@@ -228,8 +230,10 @@ say_fresh(struct store *s, const char *reason)
 static enum blk_status
 open_catalog(struct store *s, struct fault *why)
 {
+	size_t pending = s->o.max_memory / PENDING_BYTES;
 	struct index_options o = { .lock_wait_ms = s->o.lock_wait_ms,
 		.cache_bytes = s->o.max_memory / 8,
+		.pending_ids = pending < INDEX_PENDING ? pending + 1 : 0,
 		.group = s->config.group };
 	const char *reason = NULL;
 	enum blk_status st;

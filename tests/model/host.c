@@ -320,22 +320,26 @@ lent_release(struct catalog *c)
 	struct lent *l = lent_of(c);
 
 	l->p->host->readers -= l->held;
+	if (l->held && l->p->host->readers == 0)
+		catalog_release(real_of(c));
 	l->held = false;
 }
 
 /* A snapshot, as SQLite has it, in a catalog that has none: others may not
  * change it meanwhile. */
 static enum blk_status
-lent_hold(struct catalog *c, struct fault *why)
+lent_hold(struct catalog *c, bool keep, struct fault *why)
 {
 	struct lent *l = lent_of(c);
 	enum blk_status st = enter(c, why);
 
 	if (st != BLK_OK || l->held || l->p->host->owner != NULL)
 		return st;
-	l->held = true;
-	l->p->host->readers++;
-	return BLK_OK;
+	if (keep && l->p->host->readers == 0)
+		st = catalog_keep(real_of(c), why);
+	l->held = st == BLK_OK;
+	l->p->host->readers += l->held;
+	return st;
 }
 
 /* Wait for who reads. */

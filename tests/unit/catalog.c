@@ -320,6 +320,28 @@ any_step(struct pair *p)
 	}
 }
 
+/* Facts of some ids, read for the transaction that comes. */
+static void
+look_ahead(struct pair *p)
+{
+	struct fault why = FAULT_NONE;
+	struct catalog_facts a, b;
+
+	ok(catalog_keep(p->a, &why));
+	ok(catalog_keep(p->b, &why));
+	for (uint64_t n = draw(p, 12); n > 0; n--) {
+		const struct digest *id = id_of(draw(p, IDS));
+
+		ok(p->a->type->facts(p->a, id, &a, &why));
+		ok(p->b->type->facts(p->b, id, &b, &why));
+		assert_int_equal(a.copies, b.copies);
+		assert_memory_equal(a.count, b.count, sizeof(a.count));
+		assert_memory_equal(a.lost, b.lost, sizeof(a.lost));
+	}
+	catalog_release(p->a);
+	catalog_release(p->b);
+}
+
 static void
 run(uint64_t seed, bool in_memory)
 {
@@ -330,6 +352,8 @@ run(uint64_t seed, bool in_memory)
 	for (int round = 0; round < STEPS / 20; round++) {
 		bool again = round % 11 == 10;
 
+		if (round % 2 == 0)
+			look_ahead(&p);
 		ok(p.a->type->begin(p.a, &why));
 		ok(p.b->type->begin(p.b, &why));
 		if (again) {

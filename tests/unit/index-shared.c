@@ -277,6 +277,68 @@ a_held_state_stays_until_it_is_released(void **state)
 	catalog_close(other.c);
 }
 
+/* Count id in class data: n more than it was. */
+static void
+count_more(struct bench *n, const struct digest *id, uint64_t more)
+{
+	struct catalog_facts f;
+
+	ok(n->c->type->begin(n->c, &n->why));
+	ok(n->c->type->facts(n->c, id, &f, &n->why));
+	ok(n->c->type->count_set(
+	    n->c, id, CLASS_DATA, f.count[CLASS_DATA] + more, &n->why));
+	ok(n->c->type->commit(n->c, &n->why));
+}
+
+static void
+what_is_kept_for_a_transaction_is_forgotten_when_others_commit(void **state)
+{
+	struct bench *n = *state, other = *n;
+	const struct digest id = id_of(1);
+	struct catalog_facts f;
+	uint64_t first;
+
+	other.c = NULL;
+	ok(reopen(&other));
+	fill(n, 1, 10);
+	ok(n->c->type->facts(n->c, &id, &f, &n->why));
+	first = f.count[CLASS_DATA];
+	for (uint64_t i = 0; i < 3; i++) {
+		ok(catalog_keep(n->c, &n->why));
+		ok(n->c->type->facts(n->c, &id, &f, &n->why));
+		assert_int_equal(f.count[CLASS_DATA], first + 11 * i);
+		count_more(&other, &id, 1);
+		/* Still of the state that is held. */
+		ok(n->c->type->facts(n->c, &id, &f, &n->why));
+		assert_int_equal(f.count[CLASS_DATA], first + 11 * i);
+		catalog_release(n->c);
+		count_more(n, &id, 10);
+	}
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
+	catalog_close(other.c);
+}
+
+static void
+counts_are_exact_where_rows_were_kept(void **state)
+{
+	struct bench *n = *state;
+	const struct digest id = id_of(1);
+	struct catalog_facts f;
+	uint64_t first;
+
+	fill(n, 1, 10);
+	ok(catalog_keep(n->c, &n->why));
+	ok(n->c->type->facts(n->c, &id, &f, &n->why));
+	first = f.count[CLASS_DATA];
+	catalog_release(n->c);
+	ok(n->c->type->facts(n->c, &id, &f, &n->why));
+	assert_int_equal(f.copies, 1);
+	count_more(n, &id, 1);
+	ok(n->c->type->facts(n->c, &id, &f, &n->why));
+	assert_int_equal(f.count[CLASS_DATA], first + 1);
+	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
+}
+
 static void
 a_state_that_cannot_be_held_is_said(void **state)
 {
@@ -441,6 +503,9 @@ main(void)
 		TEST(a_long_session_lets_others_replace_the_file),
 		TEST(notes_of_damage_outlive_the_file),
 		TEST(a_held_state_stays_until_it_is_released),
+		TEST(
+		    what_is_kept_for_a_transaction_is_forgotten_when_others_commit),
+		TEST(counts_are_exact_where_rows_were_kept),
 		TEST(a_state_that_cannot_be_held_is_said),
 		TEST(an_index_open_for_reading_answers_and_is_not_written),
 		TEST(where_no_index_is_a_reader_makes_none),
