@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "dedup-report.h"
 #include "dedup.h"
+#include "structure.h"
 
 #define TOP 20
+#define PLACES 5
 
 static const struct output_field report_fields[] = {
 	{ .name = "what" },
@@ -23,6 +26,7 @@ static const struct output_field duplicate_fields[] = {
 	{ .name = "id", .title = "ID" },
 	{ .name = "name", .title = "NAME" },
 	{ .name = "content_type", .title = "TYPE" },
+	{ .name = "where", .title = "WHERE" },
 	{ .name = NULL },
 };
 
@@ -43,17 +47,68 @@ first_name(void *arg, const struct catalog_version *v, struct fault *why)
 	return BLK_OK;
 }
 
+/* "tree@3:src/a.c", "numbers@1", or the id of what has no name. */
 static enum blk_status
-print_duplicate(struct output *out, struct store *s,
+add_place(struct buf *b, const struct dedup_place *p, struct fault *why)
+{
+	enum blk_status st = buf_printf(b, why, "%s", p->name);
+
+	if (st == BLK_OK && !version_name_is_id(span_str(p->name)))
+		st = buf_printf(b, why, "@%ju", (uintmax_t)p->number);
+	if (st == BLK_OK && p->path != NULL)
+		st = buf_printf(b, why, ":%s", p->path);
+	return st;
+}
+
+/* In text all places stand in one column. */
+static enum blk_status
+put_where(struct output *out, const struct dedup_duplicate *d, uint64_t more,
+    struct fault *why)
+{
+	struct buf b = BUF_INIT(SIZE_MAX / 2);
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < d->places; i++) {
+		if (i > 0)
+			st = buf_printf(&b, why, ", ");
+		if (st == BLK_OK)
+			st = add_place(&b, &d->place[i], why);
+	}
+	if (st == BLK_OK && more > 0)
+		st = buf_printf(&b, why, "%s%ju more",
+		    d->places > 0 ? " and " : "", (uintmax_t)more);
+	if (st == BLK_OK)
+		output_bytes(out, "where", (const char *)b.data, b.len);
+	buf_release(&b);
+	return st;
+}
+
+static enum blk_status
+print_place(struct output *out, const char *hex, const struct dedup_place *p,
+    struct fault *why)
+{
+	output_begin(out, "place");
+	output_string(out, "id", hex);
+	output_bytes(out, "name", p->name, strlen(p->name));
+	output_u64(out, "index", p->number);
+	if (p->path != NULL)
+		output_bytes(out, "path", p->path, strlen(p->path));
+	return output_end(out, why);
+}
+
+/* In JSON each place has a line, behind that of the duplicate. */
+static enum blk_status
+print_duplicate(struct cli *c, struct output *out, struct store *s,
     const struct dedup_duplicate *d, struct fault *why)
 {
 	const struct catalog_query q = { .content = &d->id, .named = true };
-	struct catalog *c = store_catalog(s);
+	uint64_t more = d->count > d->places ? d->count - d->places : 0;
+	struct catalog *cat = store_catalog(s);
 	struct named n = { .name = "" };
 	char hex[DIGEST_HEX];
 	enum blk_status st;
 
-	st = c->type->version_each(c, &q, first_name, &n, why);
+	st = cat->type->version_each(cat, &q, first_name, &n, why);
 	if (st != BLK_OK)
 		return st;
 	digest_hex(&d->id, hex);
@@ -64,7 +119,15 @@ print_duplicate(struct output *out, struct store *s,
 	output_string(out, "id", hex);
 	output_bytes(out, "name", n.name, strlen(n.name));
 	output_bytes(out, "content_type", n.type, strlen(n.type));
-	return output_end(out, why);
+	if (c->common.json)
+		output_u64(out, "more", more);
+	else
+		st = put_where(out, d, more, why);
+	if (st == BLK_OK)
+		st = output_end(out, why);
+	for (size_t i = 0; st == BLK_OK && i < d->places; i++)
+		st = print_place(out, hex, &d->place[i], why);
+	return st;
 }
 
 static enum blk_status
@@ -77,11 +140,11 @@ print_duplicates(struct cli *c, struct store *s, const struct dedup_report *r,
 
 	o.type = "duplicate";
 	o.field = duplicate_fields;
-	o.columns = "saved size count id name content_type";
+	o.columns = "saved size count id content_type where";
 	o.titles = true;
 	st = output_open(&o, &out, why);
 	for (size_t i = 0; st == BLK_OK && i < r->tops; i++)
-		st = print_duplicate(out, s, &r->top[i], why);
+		st = print_duplicate(c, out, s, &r->top[i], why);
 	if (st == BLK_OK)
 		st = output_finish(out, why);
 	output_free(out);
@@ -226,6 +289,8 @@ dedup_report_print(struct cli *c, struct store *s, struct fault *why)
 	struct dedup_report r = { .top = NULL };
 	enum blk_status st = dedup_look(s, TOP, &r, why);
 
+	if (st == BLK_OK)
+		st = dedup_places(s, PLACES, &r, why);
 	if (st == BLK_OK)
 		st = print_report(c, &r, why);
 	if (st == BLK_OK)

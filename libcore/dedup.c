@@ -59,6 +59,15 @@ dedup_chunks(int fd, const char *name, const struct chunker_sizes *sizes,
 void
 dedup_report_release(struct dedup_report *r)
 {
+	for (size_t i = 0; i < r->tops; i++) {
+		struct dedup_duplicate *d = &r->top[i];
+
+		for (size_t k = 0; k < d->places; k++) {
+			free(d->place[k].name);
+			free(d->place[k].path);
+		}
+		free(d->place);
+	}
 	free(r->top);
 	*r = (struct dedup_report){ .top = NULL };
 }
@@ -169,7 +178,9 @@ look_id(void *arg, const struct digest *id, const struct catalog_facts *f,
 	l->r->logical += count * size;
 	l->r->whole += size;
 	if (count > 1 && size > 0 && l->top > 0)
-		offer(l, &(struct dedup_duplicate){ *id, size, count });
+		offer(l,
+		    &(struct dedup_duplicate){
+		        .id = *id, .size = size, .count = count });
 	return BLK_OK;
 }
 

@@ -62,9 +62,18 @@ MUST_USE enum blk_status dedup_estimate(const struct dedup_options *o,
 
 /* --- what a store holds --- */
 
+/* A version that is the content, or holds it at a path. */
+struct dedup_place {
+	char *name;
+	uint64_t number;
+	char *path; /* NULL: the version itself */
+};
+
 struct dedup_duplicate { /* content that is referred to more than once */
 	struct digest id;
 	uint64_t size, count;
+	struct dedup_place *place; /* owned; filled in by dedup_places */
+	size_t places;
 };
 
 struct dedup_report {
@@ -83,6 +92,15 @@ void dedup_report_release(struct dedup_report *r);
 /* top: how many duplicates to list. */
 MUST_USE enum blk_status dedup_look(
     struct store *s, size_t top, struct dedup_report *r, struct fault *why);
+
+/*
+ * Find up to most places of each of r->top: all, where it is referred to no
+ * more often than that.  Those in the newest versions come first, each tree is
+ * looked at once, and expired versions are left out.  Reads structure, until
+ * there are enough; what cannot be read is passed over.
+ */
+MUST_USE enum blk_status dedup_places(
+    struct store *s, size_t most, struct dedup_report *r, struct fault *why);
 
 enum dedup_by { DEDUP_NAME, DEDUP_TYPE };
 

@@ -154,6 +154,75 @@ shapes() {
 	grep -q "$(sha256sum <data/20 | cut -c 1-64)" out
 }
 
+@test "the report says in which versions and at which paths a duplicate is" {
+	local id
+
+	mkdir -p data/sub/deep
+	cp data/20 data/sub/deep/third
+	cp data/20 $'data/sub/not\377utf8'
+	blk-backup create -q -N tree data >/dev/null
+	rm data/again
+	blk-backup create -q -N tree data >/dev/null
+	blk-put -q -N alone data/20 >/dev/null
+	blk-put -q data/19 data/20 >/dev/null
+	id=$(sha data/20)
+	run -0 --separate-stderr blk-dedup
+	# The newest versions come first; sub did not change since.
+	grep -aqF "alone@1, $id, tree@2:20, tree@2:sub/deep/third, "$'tree@2:sub/not\377utf8 and 2 more' \
+		<<<"$output" || fail "$output"
+	blk-dedup --json >out
+	jq -s -e --arg id "$id" 'any(.[]; .type == "duplicate" and .id == $id and
+		.count == 7 and .more == 2)' out
+	jq -r --arg id "$id" 'select(.type == "place" and .id == $id) |
+		[.name, .index, .path // "-", .path_b64 // "-"] | join(" ")' out >places
+	diff - places <<-EOF
+		alone 1 - -
+		$id 1 - -
+		tree 2 20 -
+		tree 2 sub/deep/third -
+		tree 2 sub/not$(printf '\357\277\275')utf8 c3ViL25vdP91dGY4
+	EOF
+	# Each is what blk-get takes.
+	jq -r 'select(.type == "place" and .path_b64 == null) |
+		if .path then "\(.name)@\(.index):\(.path)" elif (.name | length) == 64
+		then .name else "\(.name)@\(.index)" end + " " + .id' out >refs
+	[ "$(wc -l <refs)" -ge 6 ]
+	while read -r ref want; do
+		[ "$(blk-get "$ref" | sha256sum | cut -c 1-64)" = "$want" ] || fail "$ref"
+	done <refs
+}
+
+@test "where duplicates are is told in little memory, and in trees of many pieces" {
+	local i id
+
+	mkdir flat
+	for i in {1..12000}; do echo "$((i % 6000))" >"flat/a-long-name-for-a-small-file-$i"; done
+	cp data/20 flat/First
+	cp data/20 flat/last
+	blk-backup create -q -N flat flat >/dev/null
+	id=$(sha data/20)
+	[ "$(blk-ls --objects --format '%(class)' | grep -c piece)" -ge 1 ]
+	blk-dedup --max-memory 1M --json >out
+	jq -r --arg id "$id" 'select(.type == "place" and .id == $id).path' out >paths
+	printf 'First\nlast\n' | cmp - paths
+}
+
+@test "the report reads no data" {
+	local file
+
+	blk-backup create -q -N tree data >/dev/null
+	blk-dedup --json >before
+	grep -q '"place"' before
+	find "$BLK_STORE/segments" -type f >files
+	[ -s files ]
+	while read -r file; do # all that is no table
+		chmod u+w "$file"
+		head -c 1000 /dev/zero | dd of="$file" bs=1 seek=200 conv=notrunc status=none
+	done <files
+	blk-dedup --json | cmp - before
+	run -4 blk-check --read-data
+}
+
 @test "blk-dedup reports by name and by type" {
 	seq 20000 >all
 	for i in 1 2 3; do seq "$i" 20000; done >three
