@@ -146,6 +146,8 @@ print_chunk(void *arg, uint64_t offset, uint32_t length,
 	struct output *out = x->out;
 	char hex[DIGEST_HEX];
 
+	if (cli_stop_requested(NULL))
+		return fault(why, BLK_FAILED, "stopped");
 	x->chunks++;
 	x->bytes += length;
 	digest_hex(id, hex);
@@ -180,7 +182,8 @@ chunks(struct cli *c, const struct request *r, int *code, struct fault *why)
 	o.field = chunk_fields;
 	o.format = "%(offset) %(length) %(id)";
 	st = output_open(&o, &x.out, why);
-	for (char **p = c->operand; st == BLK_OK && *p != NULL; p++) {
+	for (char **p = c->operand;
+	     st == BLK_OK && *p != NULL && !cli_stop_requested(NULL); p++) {
 		struct fault bad = FAULT_NONE;
 		int fd = strcmp(*p, "-") == 0 ? STDIN_FILENO
 		                              : open(*p, O_RDONLY | O_CLOEXEC);
@@ -376,17 +379,49 @@ print_applied(struct cli *c, const struct dedup_applied *a, struct fault *why)
 	return st;
 }
 
+struct watch {
+	struct cli *cli;
+	struct progress *progress;
+	const char *phase; /* NULL: it did not begin */
+};
+
+/* Each phase counts its own items. */
+static bool
+watch(void *arg, const struct dedup_step *step)
+{
+	struct watch *w = arg;
+	struct progress *p = w->progress;
+
+	if (w->phase == NULL || strcmp(w->phase, step->phase) != 0) {
+		progress_phase(p, step->phase, step->unit);
+		cli_note(w->cli, 1, "%s", step->phase);
+	}
+	w->phase = step->phase;
+	atomic_store(&p->files, step->done);
+	atomic_store(&p->total_files, step->all);
+	atomic_store(&p->bytes, step->bytes);
+	atomic_store(&p->total_bytes, step->all_bytes);
+	return cli_stop_requested(NULL);
+}
+
 static enum blk_status
 apply(
     struct cli *c, const struct request *r, struct opened *o, struct fault *why)
 {
-	struct dedup_applied a = { .objects = 0 };
+	struct watch w = { .cli = c, .progress = cli_progress(c) };
+	const struct dedup_apply_options a = { .max_time_ms = r->max_time_ms,
+		.max_memory = c->common.max_memory,
+		.dry_run = c->common.dry_run,
+		.step = watch,
+		.arg = &w };
+	struct dedup_applied done = { .objects = 0 };
 	enum blk_status st = open_store(c, false, NULL, o, why);
 
 	if (st == BLK_OK)
-		st = dedup_apply(o->store, r->max_time_ms, c->common.max_memory,
-		    c->common.dry_run, cli_stop_requested, NULL, &a, why);
-	return st == BLK_OK ? print_applied(c, &a, why) : st;
+		st = dedup_apply(o->store, &a, &done, why);
+	if (st == BLK_OK)
+		cli_reraise();
+	return st == BLK_OK ? print_applied(c, &done, why) : st;
 }
 
 int

@@ -127,8 +127,11 @@ watch(void *arg, enum collect_phase phase, uint64_t done, uint64_t all)
 {
 	struct watch *w = arg;
 
-	if (!w->began || phase != w->phase)
+	if (!w->began || phase != w->phase) {
+		progress_phase(w->progress, collect_phase_name(phase),
+		    collect_phase_unit(phase));
 		cli_note(w->cli, 1, "%s", collect_phase_name(phase));
+	}
 	w->began = true;
 	w->phase = phase;
 	atomic_store(&w->progress->files, done);

@@ -86,8 +86,22 @@ elapsed_ms(void)
 	    (now.tv_nsec - show.begin.tv_nsec) / 1000000);
 }
 
+void
+progress_phase(struct progress *p, const char *phase, const char *unit)
+{
+	atomic_store(&p->files, 0);
+	atomic_store(&p->bytes, 0);
+	atomic_store(&p->total_files, 0);
+	atomic_store(&p->total_bytes, 0);
+	atomic_store(&p->phase_ms,
+	    atomic_load(&show.running) && show.p == p ? elapsed_ms() : 0);
+	atomic_store(&p->unit, unit);
+	atomic_store(&p->phase, phase);
+}
+
 /* What is printed of a progress. */
 struct reading {
+	const char *phase, *unit;
 	uint64_t files, bytes, total_files, total_bytes, seconds;
 	double done; /* share of the whole, 0 to 1; below 0: not known */
 	double left; /* seconds; below 0: not known */
@@ -103,7 +117,10 @@ share(uint64_t part, uint64_t whole)
 static struct reading
 take_reading(const struct progress *p, uint64_t ms)
 {
+	uint64_t began = atomic_load(&p->phase_ms);
 	struct reading r = {
+		.phase = atomic_load(&p->phase),
+		.unit = atomic_load(&p->unit),
 		.files = atomic_load(&p->files),
 		.bytes = atomic_load(&p->bytes),
 		.total_files = atomic_load(&p->total_files),
@@ -113,6 +130,9 @@ take_reading(const struct progress *p, uint64_t ms)
 		.left = -1,
 	};
 
+	if (r.phase == NULL || r.unit == NULL)
+		r.unit = "file";
+	ms -= began < ms ? began : ms;
 	if (ms > 0)
 		r.rate = (double)r.bytes * 1000 / (double)ms;
 	if (r.total_bytes > 0)
@@ -163,30 +183,45 @@ left_of(const struct reading *r, uint64_t *s)
 	return true;
 }
 
+/* "1.2 GiB of 2.7 GiB, " */
+static void
+append_bytes(char *buf, size_t len, size_t *at, const struct reading *r)
+{
+	char size[WHEN_TEXT];
+
+	when_format_size(r->bytes, size);
+	append(buf, len, at, "%s", size);
+	if (r->total_bytes > 0) {
+		when_format_size(r->total_bytes, size);
+		append(buf, len, at, " of %s", size);
+	}
+	append(buf, len, at, ", ");
+}
+
 void
 progress_line(const struct progress *p, uint64_t ms, char *buf, size_t len)
 {
 	struct reading r = take_reading(p, ms);
+	bool bytes = r.phase == NULL || r.bytes > 0 || r.total_bytes > 0;
 	char size[WHEN_TEXT];
 	uint64_t left;
 	size_t at = 0;
 
 	buf[0] = '\0';
+	if (r.phase != NULL)
+		append(buf, len, &at, "%s: ", r.phase);
 	if (r.done >= 0)
 		append(buf, len, &at, "%d%%  ", (int)(r.done * 100));
-	when_format_size(r.bytes, size);
-	append(buf, len, &at, "%s", size);
-	if (r.total_bytes > 0) {
-		when_format_size(r.total_bytes, size);
-		append(buf, len, &at, " of %s", size);
-	}
-	append(buf, len, &at, ", %" PRIu64, r.files);
+	if (bytes)
+		append_bytes(buf, len, &at, &r);
+	append(buf, len, &at, "%" PRIu64, r.files);
 	if (r.total_files > 0)
 		append(buf, len, &at, " of %" PRIu64, r.total_files);
-	append(buf, len, &at, " file%s, ",
+	append(buf, len, &at, " %s%s, ", r.unit,
 	    (r.total_files > 0 ? r.total_files : r.files) == 1 ? "" : "s");
 	when_format_size(r.rate < 1.8e19 ? (uint64_t)r.rate : UINT64_MAX, size);
-	append(buf, len, &at, "%s/s, ", size);
+	if (bytes)
+		append(buf, len, &at, "%s/s, ", size);
 	append_clock(buf, len, &at, r.seconds);
 	if (left_of(&r, &left)) {
 		append(buf, len, &at, ", ");
@@ -202,9 +237,13 @@ progress_json(const struct progress *p, uint64_t ms, char *buf, size_t len)
 	uint64_t left;
 	size_t at = 0;
 
-	/* numbers only, so no JSON library is needed to escape anything */
-	append(buf, len, &at,
-	    "{\"type\":\"status\",\"seconds_elapsed\":%" PRIu64, r.seconds);
+	/* numbers and words of ours only, so no JSON library is needed to
+	 * escape anything */
+	append(buf, len, &at, "{\"type\":\"status\"");
+	if (r.phase != NULL)
+		append(buf, len, &at, ",\"phase\":\"%s\",\"unit\":\"%s\"",
+		    r.phase, r.unit);
+	append(buf, len, &at, ",\"seconds_elapsed\":%" PRIu64, r.seconds);
 	if (left_of(&r, &left))
 		append(buf, len, &at, ",\"seconds_remaining\":%" PRIu64, left);
 	if (r.done >= 0)

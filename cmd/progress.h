@@ -25,6 +25,10 @@
 struct progress {
 	_Atomic uint64_t files, bytes; /* done */
 	_Atomic uint64_t total_files, total_bytes;
+	/* Where a run has phases: the one it is in, what files are then (one
+	 * of them: "segment"), and when it began, in ms since the start. */
+	const char *_Atomic phase, *_Atomic unit;
+	_Atomic uint64_t phase_ms;
 };
 
 /* Each may be called with p == NULL and then does nothing. */
@@ -51,6 +55,12 @@ progress_expect(struct progress *p, uint64_t files, uint64_t bytes)
 	atomic_fetch_add_explicit(&p->total_files, files, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->total_bytes, bytes, memory_order_relaxed);
 }
+
+/*
+ * A phase begins, in which all is counted from 0 again.  Both texts are
+ * borrowed for the life of the process.  One thread at a time.
+ */
+void progress_phase(struct progress *p, const char *phase, const char *unit);
 
 enum progress_mode {
 	PROGRESS_SILENT, /* only what SIGUSR1 asks for */
@@ -90,7 +100,9 @@ void progress_show(void);
 
 /*
  * "45%  1.2 GiB of 2.7 GiB, 345 of 900 files, 110.0 MiB/s, 0:12, 0:13 left"
- * after ms milliseconds.  What is not known is left out.
+ * after ms milliseconds.  What is not known is left out.  In a phase
+ * "repack: 30%  3 of 10 segments, 0:12, 0:13 left": bytes stand there when they
+ * are counted, and rate and time left are those of the phase.
  */
 void progress_line(
     const struct progress *p, uint64_t ms, char *buf, size_t len);
@@ -98,7 +110,7 @@ void progress_line(
 /*
  * The same as a JSON object without newline: type "status", then restic's
  * seconds_elapsed, seconds_remaining, percent_done, total_files, files_done,
- * total_bytes, bytes_done.
+ * total_bytes, bytes_done; phase and unit behind type.
  */
 void progress_json(
     const struct progress *p, uint64_t ms, char *buf, size_t len);

@@ -149,6 +149,8 @@ all_rounds(struct repack *p, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
+	p->stop = p->o->progress != NULL &&
+	    p->o->progress(p->o->arg, COLLECT_REPACK, 0, p->v.victims);
 	while (st == BLK_OK && p->last < p->v.victims && !p->stop) {
 		st = open_lanes(p, why);
 		if (st == BLK_OK)

@@ -19,6 +19,15 @@ collect_phase_name(enum collect_phase p)
 	return (unsigned)p < 5 ? name[p] : "?";
 }
 
+const char *
+collect_phase_unit(enum collect_phase p)
+{
+	static const char *const unit[] = { "segment", "version", "segment",
+		"checkpoint", "file" };
+
+	return (unsigned)p < 5 ? unit[p] : "item";
+}
+
 /* Say how far it is.  False: it is asked to end. */
 static bool
 go_on(const struct collect_options *o, enum collect_phase p, uint64_t done,
@@ -263,8 +272,9 @@ collect_remove(struct store *s, const struct collect_options *o,
 	    (st = c->type->segment_next(c, seg.seq, &seg, why)) == BLK_OK) {
 		if (seg.condemned == 0)
 			continue;
-		st = remove_segment(s, &seg, o, &m, r, why);
 		stop = !go_on(o, COLLECT_REMOVE, r->removed, 0);
+		if (!stop)
+			st = remove_segment(s, &seg, o, &m, r, why);
 	}
 	r->unfinished = r->unfinished || stop;
 	if (st == BLK_ABSENT || (st == BLK_OK && stop))

@@ -27,6 +27,8 @@ enum collect_phase {
 };
 
 const char *collect_phase_name(enum collect_phase p);
+/* What is counted in it, one of them: "segment". */
+const char *collect_phase_unit(enum collect_phase p);
 
 struct collect_options {
 	int max_unused;             /* percent; -1: the store's setting */

@@ -78,7 +78,24 @@ struct looking {
 	size_t top;
 	struct state_ref *uncut; /* content in fixed pieces */
 	size_t uncuts, cap;
+	struct applying *apply; /* NULL: only a report is made */
 };
+
+/* What was looked at is cut anew. */
+struct applying {
+	struct store *s;
+	const struct dedup_apply_options *o;
+	struct dedup_applied *a;
+	int64_t end_ms;
+	struct dedup_step step;
+	struct lane *lane; /* in use for one object */
+};
+
+static bool
+tell(struct applying *x)
+{
+	return x->o->step != NULL && x->o->step(x->o->arg, &x->step);
+}
 
 /* Keep the largest savings, by insertion: few are asked for. */
 static void
@@ -166,6 +183,10 @@ look_id(void *arg, const struct digest *id, const struct catalog_facts *f,
 	uint64_t count = f->count[CLASS_CONTENT], size;
 	enum blk_status st = BLK_OK;
 
+	if (l->apply != NULL) {
+		l->apply->step.done++;
+		(void)tell(l->apply);
+	}
 	for (size_t i = 0; i < n; i++)
 		*(live[i]->kind == KIND_DATA ? &l->r->chunked
 		                             : &l->r->structure) +=
@@ -221,20 +242,24 @@ dedup_look(
 static enum blk_status
 feed(void *arg, const void *data, size_t len, struct fault *why)
 {
-	return lane_add(arg, data, len, why);
+	struct applying *x = arg;
+
+	x->step.bytes += len;
+	(void)tell(x);
+	return lane_add(x->lane, data, len, why);
 }
 
 /* Cut one object anew; its id must come out the same. */
 static enum blk_status
-cut_anew(struct store *s, struct writer *w, const struct digest *id,
+cut_anew(struct applying *x, struct writer *w, const struct digest *id,
     uint64_t *size, struct fault *why)
 {
-	struct lane *l = writer_lane(w, 0);
+	struct lane *l = x->lane = writer_lane(w, 0);
 	struct digest found;
 	enum blk_status st = lane_begin(l, why);
 
 	if (st == BLK_OK)
-		st = reader_content(s, id, 0, READER_ALL, 1, feed, l, why);
+		st = reader_content(x->s, id, 0, READER_ALL, 1, feed, x, why);
 	if (st == BLK_OK)
 		st = lane_end(l, &found, size, why);
 	if (st == BLK_OK && !digest_equal(&found, id))
@@ -257,26 +282,25 @@ weigh(struct store *s, uint64_t *live, uint64_t *stored, struct fault *why)
 }
 
 static enum blk_status
-apply_all(struct store *s, const struct looking *l, int64_t end_ms,
-    uint64_t max_memory, bool (*stop)(void *arg), void *arg,
-    struct dedup_applied *a, struct fault *why)
+apply_all(struct applying *x, const struct looking *l, struct fault *why)
 {
 	const struct writer_options o = {
-		.lanes = 1, .new_lists = true, .max_memory = max_memory
+		.lanes = 1, .new_lists = true, .max_memory = x->o->max_memory
 	};
+	struct dedup_applied *a = x->a;
 	struct writer *w = NULL;
 	struct store_outcome out;
 	uint64_t pending = 0;
-	enum blk_status st = writer_open(s, &o, &w, why);
+	enum blk_status st = writer_open(x->s, &o, &w, why);
 
 	for (size_t i = 0; st == BLK_OK && i < l->uncuts; i++) {
 		uint64_t size = 0;
 
-		a->unfinished =
-		    file_clock_ms() > end_ms || (stop != NULL && stop(arg));
+		x->step.done = i;
+		a->unfinished = tell(x) || file_clock_ms() > x->end_ms;
 		if (a->unfinished)
 			break;
-		st = cut_anew(s, w, &l->uncut[i].id, &size, why);
+		st = cut_anew(x, w, &l->uncut[i].id, &size, why);
 		if (st == BLK_ABSENT) {
 			st = BLK_OK; /* dropped meanwhile */
 			continue;
@@ -295,71 +319,80 @@ apply_all(struct store *s, const struct looking *l, int64_t end_ms,
 	return st;
 }
 
-struct asking {
-	bool (*stop)(void *arg);
-	void *arg;
-};
-
 static bool
-ask_stop(void *asking, enum collect_phase p, uint64_t done, uint64_t all)
+watch_collection(void *arg, enum collect_phase p, uint64_t done, uint64_t all)
 {
-	const struct asking *k = asking;
+	struct applying *x = arg;
 
-	(void)p;
-	(void)done;
-	(void)all;
-	return k->stop != NULL && k->stop(k->arg);
+	x->step = (struct dedup_step){ .phase = collect_phase_name(p),
+		.unit = collect_phase_unit(p),
+		.done = done,
+		.all = all };
+	return tell(x);
 }
 
 static enum blk_status
-compact(struct store *s, int64_t end_ms, struct asking *k,
-    struct dedup_applied *a, struct fault *why)
+compact(struct applying *x, struct fault *why)
 {
-	int64_t left = end_ms == INT64_MAX ? 0 : end_ms - file_clock_ms();
+	bool bounded = x->end_ms != INT64_MAX;
+	int64_t left = bounded ? x->end_ms - file_clock_ms() : 0;
 	const struct collect_options o = { .max_unused = -1,
 		.max_time_ms = left,
 		.keep_unreferenced = UINT64_MAX,
-		.progress = ask_stop,
-		.arg = k };
+		.progress = watch_collection,
+		.arg = x };
+	struct dedup_applied *a = x->a;
 	struct collect_report r;
 	enum blk_status st;
 
 	/* 0 would be no bound. */
-	if (end_ms != INT64_MAX && left <= 0)
+	if (bounded && left <= 0)
 		a->unfinished = true;
 	if (a->unfinished)
 		return BLK_OK;
-	st = collect_run(s, &o, &r, why);
+	st = collect_run(x->s, &o, &r, why);
 	a->unfinished = st == BLK_BUSY || (st == BLK_OK && r.unfinished);
 	return st == BLK_BUSY ? BLK_OK : st;
 }
 
+static enum blk_status
+apply(struct applying *x, struct looking *l, struct fault *why)
+{
+	enum blk_status st = look(l, why);
+
+	if (st == BLK_OK)
+		st = weigh(x->s, &x->a->before, &x->a->stored, why);
+	if (st == BLK_OK && x->o->dry_run) {
+		x->a->objects = l->uncuts;
+		x->a->bytes = l->r->uncut;
+		return BLK_OK;
+	}
+	x->step = (struct dedup_step){ .phase = "cut",
+		.unit = "object",
+		.all = l->uncuts,
+		.all_bytes = l->r->uncut };
+	if (st == BLK_OK && l->uncuts > 0)
+		st = apply_all(x, l, why);
+	return st == BLK_OK ? compact(x, why) : st;
+}
+
 enum blk_status
-dedup_apply(struct store *s, int64_t max_time_ms, uint64_t max_memory,
-    bool dry_run, bool (*stop)(void *arg), void *arg, struct dedup_applied *a,
-    struct fault *why)
+dedup_apply(struct store *s, const struct dedup_apply_options *o,
+    struct dedup_applied *a, struct fault *why)
 {
 	struct dedup_report r = { .top = NULL };
-	struct looking l = { .s = s, .r = &r };
-	struct asking k = { stop, arg };
-	int64_t end =
-	    max_time_ms > 0 ? file_clock_ms() + max_time_ms : INT64_MAX;
+	struct applying x = { .s = s,
+		.o = o,
+		.a = a,
+		.end_ms = INT64_MAX,
+		.step = { .phase = "look", .unit = "object" } };
+	struct looking l = { .s = s, .r = &r, .apply = &x };
 	enum blk_status st;
 
 	*a = (struct dedup_applied){ .objects = 0 };
-	st = look(&l, why);
-	if (st == BLK_OK)
-		st = weigh(s, &a->before, &a->stored, why);
-	if (st == BLK_OK && dry_run) {
-		a->objects = l.uncuts;
-		a->bytes = r.uncut;
-	} else if (st == BLK_OK) {
-		if (l.uncuts > 0)
-			st = apply_all(
-			    s, &l, end, max_memory, stop, arg, a, why);
-		if (st == BLK_OK)
-			st = compact(s, end, &k, a, why);
-	}
+	if (o->max_time_ms > 0)
+		x.end_ms = file_clock_ms() + o->max_time_ms;
+	st = apply(&x, &l, why);
 	if (st == BLK_OK)
 		st = weigh(s, &a->after, &a->stored_then, why);
 	free(l.uncut);

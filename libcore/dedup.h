@@ -134,6 +134,24 @@ struct dedup_applied {
 	bool unfinished; /* max_time was reached, or files are in use */
 };
 
+/* How far it is; totals of 0 are not known. */
+struct dedup_step {
+	const char *phase; /* "look", "cut", then those of a collection */
+	const char *unit;  /* what is counted, one of them */
+	uint64_t done, all;
+	uint64_t bytes, all_bytes; /* of what is cut */
+};
+
+struct dedup_apply_options {
+	int64_t max_time_ms; /* 0: no bound */
+	uint64_t max_memory;
+	bool dry_run;
+	/* Told now and then; true ends it behind the object at hand.  NULL:
+	 * nobody is told. */
+	bool (*step)(void *arg, const struct dedup_step *step);
+	void *arg;
+};
+
 /*
  * Cut anew, by the store's sizes, what was stored in fixed 64 KiB pieces, an
  * object a time, committing now and then: resumable, beside normal use.  Ids
@@ -141,8 +159,8 @@ struct dedup_applied {
  * while lookups failed: a collection follows, as blk-gc makes it, unless
  * another is at work.
  */
-MUST_USE enum blk_status dedup_apply(struct store *s, int64_t max_time_ms,
-    uint64_t max_memory, bool dry_run, bool (*stop)(void *arg), void *arg,
-    struct dedup_applied *a, struct fault *why);
+MUST_USE enum blk_status dedup_apply(struct store *s,
+    const struct dedup_apply_options *o, struct dedup_applied *a,
+    struct fault *why);
 
 #endif

@@ -36,6 +36,21 @@ field() { jq -r "select(.$2 != null) | .$2" "$1" | head -n 1; }
 	[[ ${stderr-} == *absent* ]] || fail "$output"
 }
 
+@test "blk-dedup --chunks ends at once when it is told to" {
+	local begin pid code=0
+
+	mkfifo fifo
+	blk-dedup --chunks - >out 2>err <fifo 3>&- &
+	pid=$!
+	yes >fifo 2>/dev/null 3>&- &
+	until [ -s out ]; do sleep 0.1; done
+	begin=$(date +%s%N)
+	kill -TERM "$pid"
+	wait "$pid" || code=$?
+	[ "$code" -eq 143 ]
+	[ $((($(date +%s%N) - begin) / 1000000)) -lt 1500 ]
+}
+
 # within PERCENT SAID REAL
 within() {
 	[ $(($2 * 100)) -le $(($3 * (100 + $1))) ] &&

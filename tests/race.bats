@@ -1,8 +1,10 @@
 # Sixteen processes at once, and one that deletes and lists; and races that
 # are the same every time: one command is stopped at the critical place, the
 # others run to their end, and it goes on (cmd/pause.h).
+# shellcheck disable=SC2154  # paused and rc are of pause.bash
 load helper
 load faults
+load pause
 
 # 500 objects each when soaking.
 each=30
@@ -76,38 +78,7 @@ deleter() {
 	healthy --read-data
 }
 
-# --- one is stopped, the others run ---
-
-# at POINT NAME COMMAND...: run it in the background until it is there; POINT
-# as in cmd/pause.h.  What it prints goes to out.NAME and err.NAME.  The others
-# are of that build, too: they do not wait for long for one that is stopped.
-at() {
-	local point=$1 name=$2
-
-	shift 2
-	PATH=$BUILD/tests/hooked:$PATH
-	rm -f "$name.here" "$name.go"
-	BLK_PAUSE="$point $PWD/$name" "$@" \
-		>"out.$name" 2>"err.$name" 3>&- &
-	paused=$!
-	for _ in $(seq 3000); do
-		[ ! -e "$name.here" ] || return 0
-		kill -0 "$paused" 2>/dev/null || break
-		sleep 0.02
-	done
-	fail "$name was not stopped: $(cat "err.$name")"
-}
-
-# It goes on; its status is in rc.
-on() { # NAME
-	rc=0
-	: >"$1.go"
-	wait "$paused" || rc=$?
-}
-
-teardown() {
-	[ -z "${paused:-}" ] || kill -9 "$paused" 2>/dev/null || :
-}
+# --- one is stopped, the others run (pause.bash) ---
 
 # All that can go goes, and what is condemned is swept.
 collect() {
@@ -276,6 +247,32 @@ two_files() {
 		blk-get "$(sha "kept$i")" | cmp - "kept$i"
 		run -6 blk-get -e "$(sha "gone$i")"
 	done
+	healthy --read-data
+}
+
+@test "SIGTERM ends a collection, and a cutting, and the next one goes on" {
+	local i
+
+	for i in 1 2 3; do
+		random_file 300000 "race-term-$i" "in$i"
+		{ printf x && cat "in$i"; } | blk-put -q -N "plain$i" --no-dedup >/dev/null
+		blk-put -q -N "cut$i" "in$i" >/dev/null
+	done
+	sum=$({ blk-get plain1 && blk-get plain2 && blk-get plain3; } | sha256sum)
+	at 'before get segments/ 1' dedup blk-dedup --apply
+	kill -TERM "$paused"
+	on dedup
+	[ "$rc" -eq 143 ] || fail "exit $rc: $(cat err.dedup)"
+	blk-dedup --apply --json >got
+	jq -e '.objects <= 3 and (.unfinished | not)' got >/dev/null || fail "$(cat got)"
+	[ "$({ blk-get plain1 && blk-get plain2 && blk-get plain3; } | sha256sum)" = "$sum" ]
+	blk-rm -q cut1 plain1 plain2
+	at 'before get segments/ 1' gc blk-gc --max-unused 0
+	kill -TERM "$paused"
+	on gc
+	[ "$rc" -eq 143 ] || fail "exit $rc: $(cat err.gc)"
+	collect
+	[ "$(blk-stat --json | jq 'select(.type == "summary").dead_bytes')" -eq 0 ]
 	healthy --read-data
 }
 

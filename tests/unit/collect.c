@@ -248,10 +248,9 @@ stop_at_once(void *arg, enum collect_phase phase, uint64_t done, uint64_t all)
 {
 	unsigned *seen = arg;
 
-	(void)done;
 	(void)all;
 	*seen |= 1u << phase;
-	return phase == COLLECT_REPACK;
+	return phase == COLLECT_REPACK && done > 0;
 }
 
 static void

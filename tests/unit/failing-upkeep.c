@@ -53,12 +53,11 @@ upkeep_collect(struct bench *b, struct fault *why)
 static enum blk_status
 recut_use(struct bench *b, struct store *s, struct fault *why)
 {
+	const struct dedup_apply_options o = { .max_memory = 8 << 20 };
 	struct dedup_applied a;
 	enum blk_status st = work_put_plain(b, s, why);
 
-	return st == BLK_OK
-	    ? dedup_apply(s, 0, 8 << 20, false, NULL, NULL, &a, why)
-	    : st;
+	return st == BLK_OK ? dedup_apply(s, &o, &a, why) : st;
 }
 
 enum blk_status

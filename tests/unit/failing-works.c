@@ -428,6 +428,8 @@ look_use(struct bench *b, struct store *s, struct fault *why)
 		st = usage_of(s, &root, 1, &o, &u, why);
 	if (st == BLK_OK)
 		st = dedup_look(s, 3, &d, why);
+	if (st == BLK_OK)
+		st = dedup_places(s, 3, &d, why);
 	dedup_report_release(&d);
 	return st;
 }

@@ -76,6 +76,41 @@ a_line_says_what_is_known(void **state)
 }
 
 static void
+a_phase_is_counted_for_itself(void **state)
+{
+	struct progress p = { 0 };
+	char buf[400];
+
+	(void)state;
+	progress_files(&p, 7);
+	progress_bytes(&p, 7);
+	progress_phase(&p, "repack", "segment");
+	progress_line(&p, 0, buf, sizeof(buf));
+	assert_string_equal(buf, "repack: 0 segments, 0:00");
+	atomic_store(&p.phase_ms, 10000);
+	progress_expect(&p, 4, 0);
+	progress_files(&p, 1);
+	progress_line(&p, 12000, buf, sizeof(buf));
+	assert_string_equal(
+	    buf, "repack: 25%  1 of 4 segments, 0:12, 0:06 left");
+	progress_json(&p, 12000, buf, sizeof(buf));
+	assert_string_equal(buf,
+	    "{\"type\":\"status\",\"phase\":\"repack\",\"unit\":\"segment\","
+	    "\"seconds_elapsed\":12,\"seconds_remaining\":6,"
+	    "\"percent_done\":0.2500,\"total_files\":4,\"files_done\":1,"
+	    "\"bytes_done\":0}");
+	progress_expect(&p, 0, 1 << 20);
+	progress_bytes(&p, 1 << 19);
+	progress_line(&p, 12000, buf, sizeof(buf));
+	assert_string_equal(buf,
+	    "repack: 50%  512.0 KiB of 1.0 MiB, 1 of 4 segments, "
+	    "256.0 KiB/s, 0:12, 0:02 left");
+	progress_phase(&p, "fold", "checkpoint");
+	progress_line(&p, 12000, buf, sizeof(buf));
+	assert_string_equal(buf, "fold: 0 checkpoints, 0:12");
+}
+
+static void
 the_largest_numbers_fit(void **state)
 {
 	struct progress p;
@@ -146,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_says_what_is_known),
+		cmocka_unit_test(a_phase_is_counted_for_itself),
 		cmocka_unit_test(the_largest_numbers_fit),
 		cmocka_unit_test(a_line_that_does_not_fit_is_cut),
 		cmocka_unit_test(nothing_is_counted_where_there_is_no_progress),
