@@ -246,6 +246,200 @@ cost() { # REF KEY
 	run -1 bash -c 'blk-stat --prometheus >/dev/full'
 }
 
+# human BYTES: as a table has them.
+human() {
+	awk -v n="$1" 'BEGIN {
+		if (n < 1024) { printf "%d B\n", n; exit }
+		split("KiB MiB GiB", unit, " ")
+		for (i = 1; n / 1024 >= 1024; i++) n /= 1024
+		printf "%.1f %s\n", n / 1024, unit[i]
+	}'
+}
+
+# chunks FILE...: "length id" of each chunk of files with more than one, once.
+chunks() {
+	local file
+
+	for file in "$@"; do
+		blk-dedup --chunks "$file" | awk '{ line[NR] = $2 " " $3 }
+			END { if (NR > 1) for (i = 1; i <= NR; i++) print line[i] }'
+	done | sort -u
+}
+
+# sum: of the first column.
+sum() { awk '{ n += $1 } END { printf "%d\n", n }'; }
+
+# list_bytes FILE: what the list of its chunks takes, "d ID LENGTH" a line.
+list_bytes() { blk-dedup --chunks "$1" | awk '{ n += length($2) + 68 } END { print n }'; }
+
+# size_of_version REF: of its record.
+size_of_version() {
+	blk-ls --objects --format '%(id) %(size)' |
+		sed -n "s/^$(blk-ls --json "$1" | jq -r 'select(.type == "version").version') //p"
+}
+
+# All figures that there are, each worked out from files, not from the index.
+@test "every figure of a store is right, in JSON and in text" {
+	local data lists versions live stored segments newest oldest text
+
+	rm -rf store
+	blk-init --compression none
+	random_file 300000 stat a
+	{ random_file 50000 stat-more more && cat more a; } >b
+	blk-put -q -N a a >/dev/null
+	blk-put -q -N b b >/dev/null
+	echo x | blk-put -q -N n >/dev/null
+	echo y | blk-put -q -N n >/dev/null
+	echo z | blk-put -q >/dev/null
+	data=$(($(chunks a b | sum) + 6)) lists=$(($(list_bytes a) + $(list_bytes b)))
+	versions=$(blk-ls --objects --format '%(size) %(class)' | grep version | sum)
+	live=$((data + lists + versions))
+	# Each of the commits carries its version; nothing was collected yet.
+	find store/segments store/log -type f -printf '%s %p\n' >all
+	grep -v 'log/.*/00000000000[01]$' all >carrying
+	segments=$(wc -l <carrying)
+	stored=$(sum <carrying)
+	oldest=$(blk-ls --json a | jq -r 'select(.type == "version").time')
+	newest=$(blk-ls --json --sort=time -r --limit 1 | jq -r 'select(.type == "version").time')
+
+	blk-stat --json -v >got
+	jq -s -e --argjson chunks "$(chunks a b | wc -l)" --argjson live "$live" \
+		--argjson segments "$segments" --argjson stored "$stored" \
+		--argjson files "$(wc -l <all)" --argjson bytes "$(sum <all)" \
+		--argjson index "$(stat -c %s store/index-1.db store/index-1.db-wal | sum)" \
+		--arg oldest "$oldest" --arg day "$(date -u +%Y-%m-%d)" '
+		.[-1].type == "summary" and (.[-1] |
+		.objects == 5 and .chunks == $chunks and .names == 3 and .versions == 5 and
+		.oldest == $oldest and .newest > .oldest and .commits == 7 and
+		.segments == $segments and .live_bytes == $live and .dead_bytes == 0 and
+		.stored_bytes == $stored and .condemned_files == 0 and
+		.condemned_bytes == 0 and .files == $files and .file_bytes == $bytes and
+		.version_bytes == 650006 and
+		(.deduplication_ratio * $live - 650006 | fabs) < 1 and
+		(.compression_ratio * $stored - $live | fabs) < 1 and
+		.oldest_unverified == $oldest and .index_bytes == $index) and
+		([.[] | select(.type == "day")] == [{ "type": "day", "day": $day,
+			"added_bytes": $stored, "added_versions": 5 }])' got >/dev/null ||
+		fail "$(cat got)" "live $live, segments $segments of $stored, $(cat all)"
+
+	blk-stat -v >text
+	for text in 'objects 5' "chunks $(chunks a b | wc -l)" 'names 3' 'versions 5' \
+		"oldest version $(date -d "$oldest" '+%F %T')" \
+		"newest version $(date -d "$newest" '+%F %T')" 'commits 7' \
+		"segments $segments" "live $(human "$live")" 'dead 0 B' \
+		"stored $(human "$stored")" 'condemned 0' 'condemned bytes 0 B' \
+		"files $(wc -l <all)" "bytes of files $(human "$(sum <all)")" \
+		"bytes of all versions $(human 650006)" \
+		"deduplication $(echo "$live" | awk '{ printf "%.2f", 650006 / $1 }')" \
+		"compression $(echo "$live $stored" | awk '{ printf "%.2f", $1 / $2 }')" \
+		"oldest unverified $(date -d "$oldest" '+%F %T')" \
+		"index $(human "$(stat -c %s store/index-1.db store/index-1.db-wal | sum)")" \
+		"added $(date -u +%F) $(human "$stored"), 5 versions"; do
+		sed 's/   */ /g' text | grep -qxF "$text" || fail "$text" "$(cat text)"
+	done
+}
+
+@test "dead and condemned bytes, and the collection, are told as they are" {
+	local gone live reader
+
+	rm -rf store
+	blk-init --compression none
+	random_file 3000000 stat a
+	random_file 200000 stat-b b
+	# In one segment, of which little will have to be copied.
+	for name in a b; do
+		printf '%s %s\n' "$(stat -c %s $name)" $name
+		cat $name
+		echo
+	done | blk-put --batch >/dev/null
+	live=$(total live_bytes)
+	gone=$(($(chunks a | sum) + $(list_bytes a) + $(size_of_version a)))
+	blk-rm -q a
+	[ "$(total live_bytes)" -eq $((live - gone)) ]
+	[ "$(total dead_bytes)" -eq "$gone" ]
+	# Somebody reads: what is condemned waits.
+	: >store/sessions/00000000000040008000000000000000.0
+	flock store/sessions/00000000000040008000000000000000.0 \
+		sleep 60 3>&- &
+	reader=$!
+	until ! flock -n store/sessions/*8000*.0 true; do sleep 0.05; done
+	blk-gc -q --max-unused 0
+	[ "$(total dead_bytes)" -eq 0 ]
+	blk-ls --segments --format '%(size) %(state)' | grep -v ' live$' >waits
+	[ "$(wc -l <waits)" -ge 2 ]
+	[ "$(total condemned_files)" -eq "$(wc -l <waits)" ]
+	[ "$(total condemned_bytes)" -eq "$(sum <waits)" ]
+	run -0 blk-stat
+	grep -qxE "condemned +$(wc -l <waits)" <<<"$output"
+	grep -qxE "condemned bytes +$(human "$(sum <waits)")" <<<"$output"
+	kill "$reader"
+	wait "$reader" || true
+	rm -f store/sessions/*8000*.0
+	blk-gc -q --max-unused 0
+	blk-gc -q --max-unused 0
+	[ "$(total condemned_files)" -eq 0 ]
+	[ "$(total condemned_bytes)" -eq 0 ]
+	# What it did stands in the store.
+	blk-stat --json | jq -s -e --argjson n "$(wc -l <waits)" --argjson bytes "$(sum <waits)" \
+		--argjson copied $((live - gone)) '
+		[.[] | select(.type == "collection")][0] | .condemned_segments == $n and
+		.condemned_bytes == $bytes and .read_bytes > 0 and .written_bytes > 0 and
+		.copied_bytes == $copied and .expired == 0 and .milliseconds >= 0 and
+		(.time | length) > 0 and .commit > 0' >/dev/null || fail "$(blk-stat --json)"
+}
+
+@test "every figure of a REF is right, in JSON and in text" {
+	local unique_a unique_b shared sa sb live
+
+	rm -rf store
+	blk-init --compression none
+	random_file 300000 stat a
+	{ random_file 50000 stat-more more && cat more a; } >b
+	blk-put -q -N a a >/dev/null
+	blk-put -q -N b b >/dev/null
+	chunks a >in-a
+	chunks b >in-b
+	unique_a=$(comm -23 in-a in-b | sum)
+	unique_b=$(comm -13 in-a in-b | sum)
+	shared=$(comm -12 in-a in-b | sum)
+	[ "$shared" -gt 200000 ]
+	sa=$(($(list_bytes a) + $(size_of_version a)))
+	sb=$(($(list_bytes b) + $(size_of_version b)))
+
+	blk-stat --json a b >got
+	jq -s -e --argjson ua "$unique_a" --argjson ub "$unique_b" \
+		--argjson shared "$shared" --argjson sa "$sa" --argjson sb "$sb" \
+		--arg a "$(sha a)" '
+		(.[0] | .ref == "a" and .id == $a and .class == "content" and
+			.size == 300000 and .unique == $ua and .shared == $shared and
+			.structure == $sa and .stored == $ua + $shared + $sa and
+			.freed == $ua + $sa and .freed_stored == $ua + $sa) and
+		(.[1] | .ref == "b" and .size == 350000 and .unique == $ub and
+			.shared == $shared and .structure == $sb and
+			.stored == $ub + $shared + $sb and .freed == $ub + $sb) and
+		(.[2] | .together and .size == 650000 and
+			.unique == $ua + $ub + $shared and .shared == 0 and
+			.structure == $sa + $sb and
+			.freed == $ua + $ub + $shared + $sa + $sb and
+			.stored == .freed and .freed_stored == .freed)' got >/dev/null ||
+		fail "$(cat got)" "$unique_a $unique_b $shared $sa $sb"
+
+	blk-stat a b | sed 's/   */ /g; s/^ *//' >text
+	grep -qxF "SIZE UNIQUE SHARED STORED FREED REF" text
+	grep -qxF "$(human 300000) $(human "$unique_a") $(human "$shared") $(human \
+		$((unique_a + shared + sa))) $(human $((unique_a + sa))) a" text
+	grep -qxF "$(human 650000) $(human $((unique_a + unique_b + shared))) 0 B $(human \
+		$((unique_a + unique_b + shared + sa + sb))) $(human \
+		$((unique_a + unique_b + shared + sa + sb))) (together)" text
+
+	# It is what blk-rm says, and what then goes.
+	[ "$(blk-rm -n --json a | jq 'select(.type == "summary").freed_bytes')" -eq \
+		$((unique_a + sa)) ]
+	live=$(total live_bytes)
+	blk-rm -q a
+	[ "$(total live_bytes)" -eq $((live - unique_a - sa)) ]
+}
+
 @test "the examples of blk-stat run" {
 	seq 100000 | blk-put -N numbers
 	seq 110000 | blk-put -N numbers
