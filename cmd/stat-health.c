@@ -48,16 +48,18 @@ complain(
 static enum blk_status
 check_damage(struct doctor *d, struct fault *why)
 {
+	uint64_t damaged = d->f->t.damaged, lost = d->f->t.lost;
 	enum blk_status st = BLK_OK;
 
-	if (d->f->t.damaged > 0)
+	if (damaged > 0)
 		st = complain(d, why, "damage",
-		    "%ju objects were found damaged: blk-check --repair",
-		    (uintmax_t)d->f->t.damaged);
-	if (st == BLK_OK && d->f->t.lost > 0)
+		    "%ju object%s found damaged: blk-check --repair",
+		    (uintmax_t)damaged, damaged == 1 ? " was" : "s were");
+	if (st == BLK_OK && lost > 0)
 		st = complain(d, why, "lost",
-		    "%ju objects are lost: 'blk-check' says what needs them",
-		    (uintmax_t)d->f->t.lost);
+		    "%ju object%s lost: 'blk-check' says what needs %s",
+		    (uintmax_t)lost, lost == 1 ? " is" : "s are",
+		    lost == 1 ? "it" : "them");
 	return st;
 }
 

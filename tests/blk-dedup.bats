@@ -238,6 +238,42 @@ shapes() {
 	run -4 blk-check --read-data
 }
 
+@test "where the space goes is right, worked out from the files" {
+	local referred content chunk structure
+
+	head -c 300000 /dev/urandom >data/random
+	{ echo more && cat data/random; } >data/longer
+	blk-backup create -q -N tree data >/dev/null
+	head -c 200000 /dev/urandom >plain
+	blk-put -q --no-dedup -N plain plain >/dev/null
+	referred=$(cat data/* plain | wc -c)
+	content=$(for file in data/* plain; do echo "$(sha "$file") $(stat -c %s "$file")"; done |
+		sort -u | awk '{ n += $2 } END { print n }')
+	split -b 65536 plain piece.
+	chunk=$({
+		for file in data/*; do blk-dedup --chunks "$file"; done
+		for file in piece.*; do echo "0 $(stat -c %s "$file") $(sha "$file")"; done
+	} | awk '{ size[$3] = $2 } END { for (id in size) n += size[id]; print n }')
+	structure=$(($(blk-stat --json | jq 'select(.type == "summary").live_bytes') - chunk))
+	blk-dedup --json >out
+	jq -s -e --argjson referred "$referred" --argjson content "$content" \
+		--argjson chunk "$chunk" --argjson structure "$structure" \
+		--argjson stored "$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')" '
+		([.[] | select(.type == "space") | {(.what): .bytes}] | add) == {
+			"referred to": $referred, "each content once": $content,
+			"each chunk once": $chunk,
+			"saved by whole contents": ($referred - $content),
+			"saved by chunks beyond that": ($content - $chunk),
+			"lists, trees and records": $structure, "stored": $stored,
+			"not yet cut by content": 200000 }' out >/dev/null ||
+		fail "$(cat out)" "$referred $content $chunk $structure"
+	# The largest savings first.
+	jq -r 'select(.type == "duplicate").saved' out >saved
+	sort -rn saved | cmp - saved
+	[ "$(jq -r 'select(.type == "duplicate") | [.id, .size, .count, .saved] | join(" ")' out |
+		head -n 1)" = "$(sha data/20) $(stat -c %s data/20) 2 $(stat -c %s data/20)" ]
+}
+
 @test "blk-dedup reports by name and by type" {
 	seq 20000 >all
 	for i in 1 2 3; do seq "$i" 20000; done >three

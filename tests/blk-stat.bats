@@ -201,7 +201,8 @@ cost() { # REF KEY
 	run -0 blk-stat --health
 	run -4 bash -c 'blk-get big >/dev/null'
 	run -1 blk-stat --health
-	[[ $output == "damage: "* ]] || fail "$output"
+	[[ $output == "damage: 1 object was found damaged: blk-check --repair" ]] ||
+		fail "$output"
 	run -1 blk-stat --health --json
 	[[ $output == *'"kind":"damage"'*'"problems":1'* ]] || fail "$output"
 }
@@ -272,6 +273,22 @@ sum() { awk '{ n += $1 } END { printf "%d\n", n }'; }
 # list_bytes FILE: what the list of its chunks takes, "d ID LENGTH" a line.
 list_bytes() { blk-dedup --chunks "$1" | awk '{ n += length($2) + 68 } END { print n }'; }
 
+# Somebody has been reading since commit 0, so that what is condemned waits.
+reader() {
+	local name=store/sessions/00000000000040008000000000000000.0
+
+	: >"$name"
+	flock "$name" sleep 60 3>&- &
+	reading=$!
+	until ! flock -n "$name" true; do sleep 0.05; done
+}
+
+reader_ends() {
+	kill "$reading"
+	wait "$reading" || true
+	rm -f store/sessions/*.0
+}
+
 # size_of_version REF: of its record.
 size_of_version() {
 	blk-ls --objects --format '%(id) %(size)' |
@@ -340,7 +357,7 @@ size_of_version() {
 }
 
 @test "dead and condemned bytes, and the collection, are told as they are" {
-	local gone live reader
+	local gone live name
 
 	rm -rf store
 	blk-init --compression none
@@ -357,12 +374,7 @@ size_of_version() {
 	blk-rm -q a
 	[ "$(total live_bytes)" -eq $((live - gone)) ]
 	[ "$(total dead_bytes)" -eq "$gone" ]
-	# Somebody reads: what is condemned waits.
-	: >store/sessions/00000000000040008000000000000000.0
-	flock store/sessions/00000000000040008000000000000000.0 \
-		sleep 60 3>&- &
-	reader=$!
-	until ! flock -n store/sessions/*8000*.0 true; do sleep 0.05; done
+	reader
 	blk-gc -q --max-unused 0
 	[ "$(total dead_bytes)" -eq 0 ]
 	blk-ls --segments --format '%(size) %(state)' | grep -v ' live$' >waits
@@ -372,9 +384,7 @@ size_of_version() {
 	run -0 blk-stat
 	grep -qxE "condemned +$(wc -l <waits)" <<<"$output"
 	grep -qxE "condemned bytes +$(human "$(sum <waits)")" <<<"$output"
-	kill "$reader"
-	wait "$reader" || true
-	rm -f store/sessions/*8000*.0
+	reader_ends
 	blk-gc -q --max-unused 0
 	blk-gc -q --max-unused 0
 	[ "$(total condemned_files)" -eq 0 ]
@@ -438,6 +448,81 @@ size_of_version() {
 	live=$(total live_bytes)
 	blk-rm -q a
 	[ "$(total live_bytes)" -eq $((live - unique_a - sa)) ]
+}
+
+@test "what a REF costs, and what a store holds, is told without reading data" {
+	mkdir tree
+	random_file 300000 stat tree/a
+	random_file 200000 stat-b tree/b
+	blk-backup create -q -N tree tree >/dev/null
+	{ blk-stat --json tree tree:a && blk-stat --json && blk-rm -n --json tree; } >before
+	find store/segments -type f >files
+	[ -s files ]
+	while read -r file; do # all that is no table
+		chmod u+w "$file"
+		head -c 400000 /dev/zero | dd of="$file" bs=1 seek=200 conv=notrunc status=none
+	done <files
+	{ blk-stat --json tree tree:a && blk-stat --json && blk-rm -n --json tree; } | cmp - before
+	run -4 blk-check --read-data
+}
+
+@test "--prometheus tells the same figures as --json" {
+	local key name
+
+	random_file 300000 stat a
+	blk-put -q -N a a >/dev/null
+	echo x | blk-put -q -N b >/dev/null
+	blk-rm -q a
+	blk-stat --prometheus | sed -n 's/^blk_\([a-z_]*\){.*} /\1 /p' >metrics
+	blk-stat --json -v | tail -n 1 >summary
+	for key in objects chunks names versions version_bytes commits segments \
+		live_bytes dead_bytes stored_bytes condemned_bytes files file_bytes \
+		index_bytes; do
+		grep -qxF "$key $(jq ".$key" summary)" metrics ||
+			fail "$key: $(cat metrics summary)"
+	done
+	grep -qxF 'lost_objects 0' metrics
+	grep -qxF 'damaged_objects 0' metrics
+	[ "$(sed -n 's/^free_bytes //p' metrics | awk '{ print ($1 > 0) }')" -eq 1 ]
+	name=$(sed -n 's/^newest_version_time_seconds \([0-9]*\).*/\1/p' metrics)
+	[ $(($(date +%s) - name)) -lt 60 ]
+	blk-gc -q
+	name=$(blk-stat --prometheus |
+		sed -n 's/^blk_last_collection_time_seconds.* \([0-9]*\)\..*/\1/p')
+	[ $(($(date +%s) - name)) -lt 60 ]
+}
+
+@test "--health tells of what is lost, of files that wait, and of a clock that is wrong" {
+	local file
+
+	random_file 300000 stat a
+	blk-put -q -N a a >/dev/null
+	file=$(find store/segments -type f)
+	chmod u+w "$file"
+	printf XXXX | dd of="$file" bs=1 seek=5000 conv=notrunc status=none
+	run -4 blk-check --repair --read-data
+	run -1 blk-stat --health
+	[[ $output == *"lost: 1 object is lost: 'blk-check' says what needs it"* ]] ||
+		fail "$output"
+	rm -rf store
+	blk-init
+
+	random_file 70000000 stat a
+	blk-put -q -N a a >/dev/null
+	blk-rm -q a
+	reader
+	blk-gc -q
+	run -1 blk-stat --health
+	[[ $output == 'condemned: 6'*' MiB wait to be removed: blk-gc' ]] || fail "$output"
+	reader_ends
+	blk-gc -q
+	run -0 blk-stat --health
+
+	need faketime
+	need plain
+	echo later | faketime '+2 hours' blk-put -q >/dev/null
+	run -1 blk-stat --health
+	[[ $output == 'clock: the last commit was made at '* ]] || fail "$output"
 }
 
 @test "the examples of blk-stat run" {
