@@ -99,6 +99,18 @@ copy_round(struct repack *p, struct fault *why)
 	return st == BLK_OK ? in_lanes(p, collect_lane_seal, why) : st;
 }
 
+/* What is left to be copied, in segments: more lanes would only make small
+ * ones, for the next collection to pack. */
+static uint64_t
+segments_to_fill(const struct repack *p)
+{
+	uint64_t live = 0;
+
+	for (size_t i = p->last; i < p->v.victims; i++)
+		live += p->v.victim[i].seg.live;
+	return live / p->v.segment_size + 1;
+}
+
 /* As many as there are jobs, and as a quarter of the memory can build
  * segments in: two a lane. */
 static unsigned
@@ -106,9 +118,12 @@ count_lanes(const struct repack *p)
 {
 	uint64_t most = store_max_memory(p->s) / (8 * p->v.segment_size);
 	uint64_t n = p->o->jobs < LANES_MAX ? p->o->jobs : LANES_MAX;
+	uint64_t fill = segments_to_fill(p);
 
 	if (n > most)
 		n = most;
+	if (n > fill)
+		n = fill;
 	if (n > p->v.victims)
 		n = p->v.victims;
 	return n > 0 ? (unsigned)n : 1;

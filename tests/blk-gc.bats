@@ -166,6 +166,22 @@ bytes() { # DIRECTORY: of all files below
 	diff -r tree out
 }
 
+@test "many small segments become few, however many threads there are" {
+	local before
+
+	blk-config set segment-size 1M
+	for i in $(seq 40); do echo "$i" | blk-put -N "n$i" >/dev/null; done
+	before=$(blk-stat --json | jq 'select(.type == "summary").segments')
+	[ "$before" -ge 40 ]
+	blk-gc -q -j 32 --max-memory 1G
+	[ "$(blk-stat --json | jq 'select(.type == "summary").segments')" -le 3 ] ||
+		fail "$(blk-ls --segments -l)"
+	for i in $(seq 40); do [ "$(blk-get "n$i")" = "$i" ]; done
+	run -0 blk-gc -j 32 --max-memory 1G
+	[ "$output" = "nothing to free" ]
+	blk-check -q --read-data
+}
+
 @test "--max-repack-size 0 frees what is wholly dead, and copies nothing" {
 	random_file 300000 gc-a a
 	random_file 300000 gc-b b
