@@ -153,6 +153,8 @@ put_summary(struct output *out, const struct collect_report *r, bool dry_run,
 	output_begin(out, "summary");
 	output_bool(out, "dry_run", dry_run);
 	output_u64(out, "expired", r->expired);
+	if (r->expired_known)
+		output_u64(out, "expired_bytes", r->expired_bytes);
 	output_u64(out, "condemned_segments", r->condemned);
 	output_u64(out, "condemned_bytes", r->condemned_bytes);
 	output_u64(out, "orphans", r->orphans);
@@ -193,6 +195,19 @@ plural(uint64_t n)
 }
 
 static enum blk_status
+put_expired(struct output *out, const struct collect_report *r,
+    const char *would, struct fault *why)
+{
+	char bytes[WHEN_TEXT];
+
+	when_format_size(r->expired_bytes, bytes);
+	return put_line(out, why, "%ju expired version%s %sdropped%s%s%s",
+	    (uintmax_t)r->expired, plural(r->expired), would,
+	    r->expired_known ? ", which frees " : "",
+	    r->expired_known ? bytes : "", r->expired_known ? " more" : "");
+}
+
+static enum blk_status
 put_text(struct output *out, const struct collect_report *r, bool dry_run,
     struct fault *why)
 {
@@ -203,8 +218,7 @@ put_text(struct output *out, const struct collect_report *r, bool dry_run,
 	when_format_size(r->condemned_bytes, bytes);
 	when_format_size(r->copied_bytes, copied);
 	if (r->expired > 0)
-		st = put_line(out, why, "%ju expired version%s %sdropped",
-		    (uintmax_t)r->expired, plural(r->expired), would);
+		st = put_expired(out, r, would, why);
 	if (st == BLK_OK && r->condemned > 0)
 		st = put_line(out, why,
 		    "%ju segment%s (%s) %scondemned, %s %scopied",

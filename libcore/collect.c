@@ -7,6 +7,7 @@
 #include "file.h"
 #include "log.h"
 #include "rules.h"
+#include "usage.h"
 
 #define DAY_NS ((int64_t)86400 * 1000000000)
 
@@ -43,7 +44,22 @@ struct expiry {
 	uint64_t count;
 	struct commit *commit; /* NULL: only count */
 	struct store *store;
+	bool gather; /* which they are: for a dry run */
+	struct usage_root *root;
+	size_t roots, cap;
 };
+
+static enum blk_status
+gather_expired(struct expiry *e, const struct digest *vid, struct fault *why)
+{
+	enum blk_status st = array_grow(
+	    (void **)&e->root, e->roots, &e->cap, sizeof(*e->root), why);
+
+	if (st == BLK_OK)
+		e->root[e->roots++] =
+		    (struct usage_root){ *vid, CLASS_VERSION };
+	return st;
+}
 
 static enum blk_status
 expire_version(void *arg, const struct catalog_version *v, struct fault *why)
@@ -53,9 +69,9 @@ expire_version(void *arg, const struct catalog_version *v, struct fault *why)
 	if (v->v.expires == 0 || v->v.expires > e->now)
 		return BLK_OK;
 	e->count++;
-	return e->commit == NULL
-	    ? BLK_OK
-	    : store_add_drop(e->store, e->commit, &v->vid, why);
+	if (e->commit != NULL)
+		return store_add_drop(e->store, e->commit, &v->vid, why);
+	return e->gather ? gather_expired(e, &v->vid, why) : BLK_OK;
 }
 
 static enum blk_status
@@ -112,18 +128,36 @@ clock_is_sane(struct store *s, bool *sane, struct fault *why)
 	return st;
 }
 
-enum blk_status
-collect_expire(struct store *s, const struct collect_options *o,
+/* What would be freed, as nothing is dropped: segments do not show it. */
+static enum blk_status
+weigh_expired(struct store *s, const struct expiry *e, struct collect_report *r,
+    struct fault *why)
+{
+	const struct usage_options o = { .only_freed = true,
+		.max_memory = store_max_memory(s) / 2 };
+	struct usage u;
+	enum blk_status st = usage_of(s, e->root, e->roots, &o, &u, why);
+
+	r->expired_known = st == BLK_OK;
+	if (st == BLK_OK)
+		r->expired_bytes = u.freed_stored;
+	if (st != BLK_FAILED)
+		return st;
+	*why = (struct fault)FAULT_NONE; /* there is not enough memory for it */
+	return BLK_OK;
+}
+
+static enum blk_status
+expire(struct store *s, const struct collect_options *o, struct expiry *e,
     struct collect_report *r, struct fault *why)
 {
-	struct expiry e = { .now = store_now(s) };
-	struct store_draft d = { .decide = decide_expiry, .arg = &e };
+	struct store_draft d = { .decide = decide_expiry, .arg = e };
 	struct store_outcome out;
 	enum blk_status st;
 	bool sane;
 
-	st = each_expired(s, &e, why);
-	if (st != BLK_OK || e.count == 0)
+	st = each_expired(s, e, why);
+	if (st != BLK_OK || e->count == 0)
 		return st;
 	st = clock_is_sane(s, &sane, why);
 	if (st != BLK_OK)
@@ -132,10 +166,21 @@ collect_expire(struct store *s, const struct collect_options *o,
 		r->clock_refused = true;
 		return BLK_OK;
 	}
-	if (!o->dry_run)
-		st = store_commit(s, &d, &out, why);
+	st = o->dry_run ? weigh_expired(s, e, r, why)
+	                : store_commit(s, &d, &out, why);
 	if (st == BLK_OK)
-		r->expired += e.count;
+		r->expired += e->count;
+	return st;
+}
+
+enum blk_status
+collect_expire(struct store *s, const struct collect_options *o,
+    struct collect_report *r, struct fault *why)
+{
+	struct expiry e = { .now = store_now(s), .gather = o->dry_run };
+	enum blk_status st = expire(s, o, &e, r, why);
+
+	free(e.root);
 	return st;
 }
 

@@ -48,7 +48,9 @@ struct collect_options {
 };
 
 struct collect_report {
-	uint64_t expired;                    /* versions */
+	uint64_t expired;       /* versions */
+	uint64_t expired_bytes; /* dry run: what is stored for them alone */
+	bool expired_known;     /* that is known; not where memory is short */
 	uint64_t condemned, condemned_bytes; /* segments */
 	uint64_t orphans; /* of these, never added by a commit */
 	uint64_t copied_objects, copied_bytes; /* plain */

@@ -83,6 +83,44 @@ bytes() { # DIRECTORY: of all files below
 	blk-gc -n --json | jq -e '.dry_run and .condemned_segments >= 1' >/dev/null
 }
 
+@test "-n says what the next run then does" {
+	local key
+
+	for i in $(seq 4); do random_file 300000 "gc-$i" "f$i"; done
+	blk-put f1 f2 f3 >/dev/null
+	blk-put f4 >/dev/null
+	blk-rm -q "$(sha f1)" "$(sha f4)"
+	blk-gc -n --json --max-unused 0 >said
+	jq -e '.condemned_segments >= 2 and .copied_bytes > 500000' said
+	blk-gc --json --max-unused 0 >did
+	for key in expired condemned_segments condemned_bytes orphans copied_bytes; do
+		[ "$(jq ".$key" said)" -eq "$(jq ".$key" did)" ] ||
+			fail "$key" "$(cat said did)"
+	done
+}
+
+@test "-n says what is stored for expired versions alone" {
+	local freed
+
+	random_file 300000 gc-1 f1
+	random_file 300000 gc-2 f2
+	blk-put -q -N stays f1 >/dev/null
+	blk-put -q -N soon --expires 2s f1 >/dev/null
+	blk-put -q -N soon --expires 2s f2 >/dev/null
+	freed=$(blk-rm -n --json soon --all-versions | jq 'select(.type == "summary").freed_stored_bytes')
+	[ "$freed" -gt 300000 ]
+	sleep 2.1
+	blk-gc -n --json --max-unused 0 >said
+	jq -e --argjson freed "$freed" '.expired == 2 and .expired_bytes == $freed' said ||
+		fail "$freed" "$(cat said)"
+	run -0 blk-gc -n --max-unused 0
+	[[ $output == "2 expired versions would be dropped, which frees 29"*" KiB more"* ]] ||
+		fail "$output"
+	[ "$(blk-gc --json --max-unused 0 | jq .expired)" -eq 2 ]
+	[ "$(blk-gc --json --max-unused 0 | jq .expired)" -eq 0 ]
+	blk-get stays | cmp - f1
+}
+
 @test "a partly dead segment is repacked when more than --max-unused is dead" {
 	for i in $(seq 30); do random_file 100000 "gc-$i" "f$i"; done
 	blk-put -v f* | awk '{ print $1 }' >ids
@@ -180,6 +218,56 @@ bytes() { # DIRECTORY: of all files below
 	run -0 blk-gc -j 32 --max-memory 1G
 	[ "$output" = "nothing to free" ]
 	blk-check -q --read-data
+}
+
+@test "frames all of which lives are copied as they are" {
+	local plain stored
+
+	seq 1000000 1300000 >lives
+	random_file 300000 gc dead
+	blk-put dead lives >/dev/null
+	# What is packed anew from now on is not compressed.
+	blk-config set compression none
+	blk-rm -q "$(sha dead)"
+	blk-gc --json --max-unused 0 >got
+	plain=$(jq .copied_bytes got) stored=$(jq .written_bytes got)
+	[ "$plain" -gt 2000000 ]
+	[ "$stored" -lt $((plain * 3 / 4)) ] || fail "$(cat got)"
+	blk-get "$(sha lives)" | cmp - lives
+}
+
+@test "what is read is proportional to the garbage, not to the store" {
+	local stored
+
+	blk-config set segment-size 1M
+	for i in $(seq 60); do random_file 1000000 "gc-kept-$i" kept && blk-put -q kept; done >/dev/null
+	random_file 800000 gc-gone gone
+	blk-rm -q "$(blk-put gone)"
+	stored=$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')
+	blk-gc --json >got
+	jq -e --argjson stored "$stored" '.condemned_segments >= 1 and
+		.read_bytes + .written_bytes < $stored / 20' got || fail "$stored" "$(cat got)"
+}
+
+@test "a cache with --keep-last or --expires stays bounded by itself" {
+	for i in $(seq 15); do
+		random_file 400000 "gc-cache-$i" one
+		blk-put -q -N cache --keep-last 2 one >/dev/null
+		blk-gc -q
+		[ "$(bytes store/segments)" -lt 1300000 ] || fail "$i: $(bytes store/segments)"
+	done
+	for i in $(seq 15); do
+		random_file 400000 "gc-soon-$i" other
+		blk-put -q -N soon --expires 1s other >/dev/null
+	done
+	sleep 1.1
+	blk-gc -q
+	blk-gc -q
+	[ "$(bytes store/segments)" -lt 1300000 ] || fail "$(bytes store/segments)"
+	[ "$(find store/log store/checkpoint -type f | wc -l)" -lt 10 ]
+	blk-get cache | cmp - one
+	blk-get cache@-1 >/dev/null
+	run -6 blk-get -e soon
 }
 
 @test "--max-repack-size 0 frees what is wholly dead, and copies nothing" {
