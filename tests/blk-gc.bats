@@ -505,6 +505,29 @@ in_small_disk() {
 	EOF
 }
 
+@test "on a full disk what is condemned goes first, and spares the reserve" {
+	need tmpfs
+	random_file 6000000 gc big
+	in_small_disk <<-'EOF'
+		export BLK_STORE=$PWD/mnt/store
+		blk-init
+		blk-put -N big big >/dev/null
+		blk-rm -q big
+		: >mnt/store/sessions/00000000000040008000000000000000.0
+		flock mnt/store/sessions/*.0 sh -c 'blk-gc -q --max-unused 0'
+		[ "$(find mnt/store/segments -type f -size +1000k | wc -l)" -eq 1 ]
+		rm -f mnt/store/sessions/*.0
+		blk-put -N kept big >/dev/null
+		blk-rm -q kept
+		cat /dev/zero >mnt/filler 2>/dev/null || true
+		blk-gc --max-unused 0 >out 2>err
+		[ ! -s err ]
+		grep -q removed out
+		[ -e mnt/store/reserve ]
+		[ "$(find mnt/store/segments -type f -size +1000k | wc -l)" -eq 0 ]
+	EOF
+}
+
 @test "bad options are usage errors" {
 	run -2 blk-gc --max-unused 101
 	run -2 blk-gc --max-unused x

@@ -277,7 +277,9 @@ remove_under() {
 @test "a full standard output is a failure" {
 	[ -c /dev/full ]
 	for command in 'blk-put data-1' 'blk-get name' blk-ls blk-stat \
-		'blk-ls --objects' 'blk-config list' 'blk-put --help'; do
+		'blk-ls --objects' 'blk-config list' 'blk-put --help' blk-dedup \
+		'blk-dedup --chunks data-1' 'blk-dedup --estimate data-1' \
+		'blk-dedup --apply --json' 'blk-rm -q -n name@1' blk-gc; do
 		rc=0
 		$command >/dev/full 2>err || rc=$?
 		[ "$rc" -eq 1 ] || fail "$command: exit $rc: $(cat err)"

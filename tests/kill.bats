@@ -103,6 +103,13 @@ kill_each() {
 	kill_each 8 blk-gc -q --max-unused 0
 }
 
+@test "blk-dedup --apply survives kill -9 at any call" {
+	need plain
+	put new-big --no-dedup -N uncut
+	blk-put -q -N cut tree-2/sub/big >/dev/null
+	kill_each 8 blk-dedup -q --apply
+}
+
 @test "blk-check --rebuild-index survives kill -9 at any call" {
 	need plain
 	kill_each 5 blk-check -q --rebuild-index

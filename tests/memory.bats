@@ -75,3 +75,29 @@ measure() {
 			fail "$rest: $small MiB, then $large MiB"
 	done 3<small 4<large
 }
+
+@test "with --max-memory 64M collections and reports take less than 96 MiB" {
+	local i command
+
+	factor=1
+	[ -z "$soak" ] || factor=20
+	random_file 60000000 one one
+	random_file 60000000 two two
+	mkdir tree
+	for i in $(seq $((20 * factor))); do
+		mkdir "tree/$i"
+		(cd "tree/$i" && seq "$i" $((i + 1000)) | split -a 3 -l 1)
+	done
+	split -b 1000000 one piece.
+	blk-put -q piece.* two >ids
+	blk-put -q --no-dedup -N plain two >/dev/null
+	blk-backup create -q -N tree tree >/dev/null
+	sed -n 'p;n' ids | blk-rm -q -T -
+	for command in 'blk-stat tree' 'blk-rm -n tree' blk-dedup \
+		'blk-dedup --estimate tree one' 'blk-gc -n' 'blk-gc --max-unused 0 -j 8' \
+		'blk-dedup --apply' 'blk-rm tree' blk-gc; do
+		# shellcheck disable=SC2086
+		peak 96 $command --max-memory 64M >/dev/null
+	done
+	blk-check -q
+}

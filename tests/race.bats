@@ -212,8 +212,13 @@ two_files() {
 		blk-put -q -N more more >/dev/null
 		blk-rm -q more
 		at "$point" gc blk-gc --max-unused 0
+		# frozen as a whole, too
+		kill -STOP "$paused"
 		run -5 blk-gc --lock-wait 1s
 		[[ $output == *"another collection"* ]] || fail "$output"
+		run -0 --separate-stderr blk-dedup --apply --lock-wait 1s
+		[[ ${stderr-} == *"run again for the rest"* ]] || fail "${stderr-}"
+		kill -CONT "$paused"
 		blk-get a | cmp - a
 		echo "$point" | timeout 30 blk-put -N "during" >/dev/null
 		[ "$(blk-get during)" = "$point" ]
@@ -250,14 +255,61 @@ two_files() {
 	healthy --read-data
 }
 
-@test "SIGTERM ends a collection, and a cutting, and the next one goes on" {
+# uncut N: so many objects that were not cut by content, and the like cut.
+uncut() {
 	local i
 
-	for i in 1 2 3; do
-		random_file 300000 "race-term-$i" "in$i"
-		{ printf x && cat "in$i"; } | blk-put -q -N "plain$i" --no-dedup >/dev/null
+	for i in $(seq "$1"); do
+		random_file 300000 "race-uncut-$i" "in$i"
+		{ printf x && cat "in$i"; } >"plain$i"
+		blk-put -q -N "plain$i" --no-dedup "plain$i" >/dev/null
 		blk-put -q -N "cut$i" "in$i" >/dev/null
 	done
+}
+
+@test "a cutting ends after --max-time, and the next one goes on" {
+	local i
+
+	uncut 3
+	at 'before get segments/ 1' dedup blk-dedup --apply --json --max-time 1s
+	sleep 1.5
+	on dedup
+	[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.dedup)"
+	jq -e '.unfinished and .objects == 1' out.dedup >/dev/null || fail "$(cat out.dedup)"
+	run -0 blk-dedup --apply --json
+	jq -e '(.unfinished | not) and .objects == 2' <<<"$output" >/dev/null || fail "$output"
+	for i in 1 2 3; do
+		blk-get "plain$i" | cmp - "plain$i"
+	done
+	healthy --read-data
+}
+
+@test "others go on beside a cutting, whatever they do to what it cuts" {
+	uncut 3
+	at 'before get segments/ 1' dedup blk-dedup --apply --json
+	echo x | timeout 30 blk-put -q -N x >/dev/null
+	blk-get plain2 | cmp - plain2
+	blk-rm -q plain2 cut2
+	timeout 30 blk-put -q -N again --no-dedup plain3 >/dev/null
+	blk-gc -q --max-unused 0
+	on dedup
+	[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.dedup)"
+	[ "$(blk-get x)" = x ]
+	for i in 1 3; do
+		blk-get "plain$i" | cmp - "plain$i"
+	done
+	blk-get again | cmp - plain3
+	run -6 blk-get -e plain2
+	collect
+	blk-dedup --apply -q
+	[ "$(blk-dedup --json --apply | jq .objects)" -eq 0 ]
+	healthy --read-data
+	[ "$(blk-stat --json | jq 'select(.type == "summary").stored_bytes')" -lt 700000 ] ||
+		fail "$(blk-stat)"
+}
+
+@test "SIGTERM ends a collection, and a cutting, and the next one goes on" {
+	uncut 3
 	sum=$({ blk-get plain1 && blk-get plain2 && blk-get plain3; } | sha256sum)
 	at 'before get segments/ 1' dedup blk-dedup --apply
 	kill -TERM "$paused"
