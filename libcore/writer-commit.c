@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "thread.h"
 #include "writer-private.h"
 
 #define EARLY_BYTES ((uint64_t)1 << 30)
@@ -245,6 +246,58 @@ slim(struct lane *l)
 	l->pending = NULL;
 }
 
+/* What a lane holds, to be sealed and published. */
+struct sealing {
+	struct lane *lane;
+	bool data, structure; /* which */
+	pthread_t thread;
+	bool started;
+	enum blk_status st;
+	struct fault why;
+};
+
+static void *
+seal_lane(void *arg)
+{
+	struct sealing *s = arg;
+
+	if (s->data)
+		s->st = writer_fill_seal(&s->lane->data, &s->why);
+	if (s->st == BLK_OK && s->structure)
+		s->st = writer_fill_seal(&s->lane->structure, &s->why);
+	return NULL;
+}
+
+/* All lanes at once: their last frames are still to be packed. */
+static enum blk_status
+seal(struct writer *w, bool data, bool structure, struct fault *why)
+{
+	struct sealing *s = calloc(w->lanes, sizeof(*s));
+	enum blk_status st = BLK_OK;
+
+	if (s == NULL)
+		return fault_nomem(why);
+	for (unsigned i = w->lanes; i-- > 0;) {
+		s[i] = (struct sealing){ .lane = &w->lane[i],
+			.data = data,
+			.structure = structure };
+		s[i].started =
+		    i > 0 && thread_start(&s[i].thread, seal_lane, &s[i]);
+		if (!s[i].started)
+			seal_lane(&s[i]);
+	}
+	for (unsigned i = 0; i < w->lanes; i++) {
+		if (s[i].started)
+			pthread_join(s[i].thread, NULL);
+		if (st == BLK_OK && s[i].st != BLK_OK) {
+			st = s[i].st;
+			*why = s[i].why;
+		}
+	}
+	free(s);
+	return st;
+}
+
 /*
  * Small amounts go into the commit file; the rest is published.  Structure
  * that finds room there saves a file of its own also where data did not.
@@ -266,12 +319,8 @@ settle(struct writer *w, struct inlined *in, struct fault *why)
 	}
 	data_fits = data + structure <= WRITER_INLINE;
 	structure_fits = structure <= WRITER_INLINE;
-	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++) {
-		if (!data_fits)
-			st = writer_fill_seal(&w->lane[i].data, why);
-		if (st == BLK_OK && !structure_fits)
-			st = writer_fill_seal(&w->lane[i].structure, why);
-	}
+	if (st == BLK_OK && (!data_fits || !structure_fits))
+		st = seal(w, !data_fits, !structure_fits, why);
 	if (st == BLK_OK)
 		st = read_back(w, data_fits, in, why);
 	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++)
