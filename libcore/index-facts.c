@@ -99,10 +99,7 @@ static enum blk_status
 take_row(struct index *x, sqlite3_stmt *s, bool all, struct catalog_facts *f,
     struct fault *why)
 {
-	const struct index_fact row = { .what = (uint8_t)column_u64(s, 1),
-		.segment = column_u64(s, 2),
-		.place = (uint32_t)column_u64(s, 3),
-		.amount = column_u64(s, 4) };
+	const struct index_fact row = index_fact_row(s);
 
 	return take_fact(x, &row, all, f, why);
 }

@@ -131,17 +131,23 @@ place_of(struct index *x, const struct digest *id, struct index_pended **out,
 	return BLK_OK;
 }
 
-/* The row that s stands on, which was not yet read. */
-static enum blk_status
-take_row(struct index *x, sqlite3_stmt *s, struct index_pended *of,
-    struct fault *why)
+struct index_fact
+index_fact_row(sqlite3_stmt *s)
 {
-	const struct index_fact row = { .what = (uint8_t)column_u64(s, 1),
+	return (struct index_fact){ .what = (uint8_t)column_u64(s, 1),
 		.segment = column_u64(s, 2),
 		.place = (uint32_t)column_u64(s, 3),
 		.amount = column_u64(s, 4),
 		.chk = (uint32_t)sqlite3_column_int(s, 5),
 		.stored = true };
+}
+
+/* The row that s stands on, which was not yet read. */
+static enum blk_status
+add_row(struct index *x, sqlite3_stmt *s, struct index_pended *of,
+    struct fault *why)
+{
+	const struct index_fact row = index_fact_row(s);
 
 	return index_pending_add(x, of, &row, why);
 }
@@ -159,7 +165,7 @@ read_one(struct index *x, const struct digest *id, struct index_pended *of,
 	while (st == BLK_OK) {
 		st = index_step(x, s, TABLE_FACTS, why);
 		if (st == BLK_OK)
-			st = take_row(x, s, of, why);
+			st = add_row(x, s, of, why);
 	}
 	index_done(s);
 	of->known = st == BLK_ABSENT;
@@ -218,7 +224,7 @@ scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
 			continue;
 		if (!index_row_sound(s, TABLE_FACTS))
 			return index_unsound(x, TABLE_FACTS, why);
-		st = take_row(x, s, of, why);
+		st = add_row(x, s, of, why);
 	}
 	return st == BLK_OK && rc != SQLITE_DONE ? index_fault(x, rc, why) : st;
 }

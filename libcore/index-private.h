@@ -411,6 +411,8 @@ enum blk_status index_lost_each(struct catalog *c,
 
 /* --- index-pending.c --- */
 
+/* The row of facts that s stands on, all of whose columns it gives. */
+struct index_fact index_fact_row(sqlite3_stmt *s);
 /* The place of an id, with its rows in the table read if they shall be known.
  * Valid until the next call. */
 MUST_USE enum blk_status index_pending_id(struct index *x,
