@@ -94,16 +94,6 @@ take_fact(struct index *x, const struct index_fact *row, bool all,
 	return BLK_OK;
 }
 
-/* The same for the row that s stands on. */
-static enum blk_status
-take_row(struct index *x, sqlite3_stmt *s, bool all, struct catalog_facts *f,
-    struct fault *why)
-{
-	const struct index_fact row = index_fact_row(s);
-
-	return take_fact(x, &row, all, f, why);
-}
-
 /* Within a transaction, or what is to be kept for one. */
 static enum blk_status
 read_pending(struct index *x, const struct digest *id, bool all,
@@ -129,6 +119,8 @@ read_facts(struct index *x, const struct digest *id, bool all,
     struct catalog_facts *f, struct fault *why)
 {
 	bool refreshed = false;
+	struct index_fact row;
+	struct digest same;
 	enum blk_status st;
 	sqlite3_stmt *s;
 
@@ -143,12 +135,12 @@ read_facts(struct index *x, const struct digest *id, bool all,
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "d", id);
 	while (st == BLK_OK) {
-		st = index_step(x, s, TABLE_FACTS, why);
+		st = index_step_fact(x, s, &same, &row, why);
 		if (st == BLK_OK && !refreshed)
 			index_refresh(x);
 		refreshed = true;
 		if (st == BLK_OK)
-			st = take_row(x, s, all, f, why);
+			st = take_fact(x, &row, all, f, why);
 	}
 	index_done(s);
 	if (st != BLK_ABSENT)
@@ -215,18 +207,18 @@ index_copies_each(struct catalog *c,
 	struct index *x = index_of(c);
 	bool refreshed = x->writing;
 	sqlite3_stmt *s = NULL;
+	struct index_fact row;
 	enum blk_status st;
+	struct digest id;
 
 	st = index_pending_flush(x, why);
 	if (st == BLK_OK)
 		st = index_prepare_text(x, index_sql[SQL_COPIES], &s, why);
 	while (st == BLK_OK &&
-	    (st = index_step(x, s, TABLE_FACTS, why)) == BLK_OK) {
-		struct catalog_copy copy = { column_u64(s, 2),
-			(uint32_t)column_u64(s, 3), (uint32_t)column_u64(s, 4),
-			(uint8_t)column_u64(s, 1) };
+	    (st = index_step_fact(x, s, &id, &row, why)) == BLK_OK) {
+		const struct catalog_copy copy = { row.segment, row.place,
+			(uint32_t)row.amount, row.what };
 		struct index_segment *seg;
-		struct digest id;
 
 		if (!refreshed)
 			index_refresh(x);
@@ -234,7 +226,6 @@ index_copies_each(struct catalog *c,
 		st = index_segment_row(x, copy.seq, &seg, why);
 		if (st != BLK_OK || seg->absent || seg->s.condemned != 0)
 			continue;
-		column_digest(s, 0, &id);
 		st = visit(arg, &id, &copy, why);
 	}
 	sqlite3_finalize(s);
@@ -276,12 +267,12 @@ group_rows(struct index *x, sqlite3_stmt *s,
 	struct digest id = { .byte = { 0 } }, next;
 	struct catalog_facts f = { .copies = 0 };
 	enum blk_status st, said = BLK_OK;
+	struct index_fact row;
 
 	while (said == BLK_OK &&
-	    (st = index_step(x, s, TABLE_FACTS, why)) == BLK_OK) {
+	    (st = index_step_fact(x, s, &next, &row, why)) == BLK_OK) {
 		if (!x->writing)
 			index_refresh(x);
-		column_digest(s, 0, &next);
 		if (!digest_equal(&next, &id)) {
 			if (is_counted(&f))
 				said = visit(arg, &id, &f, why);
@@ -289,7 +280,7 @@ group_rows(struct index *x, sqlite3_stmt *s,
 			memset(&f, 0, sizeof(f));
 		}
 		if (said == BLK_OK)
-			said = take_row(x, s, false, &f, why);
+			said = take_fact(x, &row, false, &f, why);
 	}
 	if (said != BLK_OK || st != BLK_ABSENT)
 		return said != BLK_OK ? said : st;
@@ -426,6 +417,7 @@ index_lost_each(struct catalog *c,
 	enum blk_status st, end = BLK_OK;
 	struct index_meta m;
 	sqlite3_stmt *s = NULL;
+	struct index_fact row;
 	struct digest id;
 
 	/* It takes a look at all facts; an index of them would cost every
@@ -439,14 +431,10 @@ index_lost_each(struct catalog *c,
 	if (st != BLK_OK)
 		return st;
 	while (end == BLK_OK &&
-	    (st = index_step(x, s, TABLE_FACTS, why)) == BLK_OK) {
-		uint64_t what = column_u64(s, 1);
-
-		column_digest(s, 0, &id);
-		if (what < FACT_LOST + CLASSES)
+	    (st = index_step_fact(x, s, &id, &row, why)) == BLK_OK)
+		if (row.what < FACT_LOST + CLASSES)
 			end = visit(
-			    arg, &id, (enum class)(what - FACT_LOST), why);
-	}
+			    arg, &id, (enum class)(row.what - FACT_LOST), why);
 	sqlite3_finalize(s);
 	return st == BLK_ABSENT || end != BLK_OK ? end : st;
 }

@@ -131,31 +131,12 @@ place_of(struct index *x, const struct digest *id, struct index_pended **out,
 	return BLK_OK;
 }
 
-struct index_fact
-index_fact_row(sqlite3_stmt *s)
-{
-	return (struct index_fact){ .what = (uint8_t)column_u64(s, 1),
-		.segment = column_u64(s, 2),
-		.place = (uint32_t)column_u64(s, 3),
-		.amount = column_u64(s, 4),
-		.chk = (uint32_t)sqlite3_column_int(s, 5),
-		.stored = true };
-}
-
-/* The row that s stands on, which was not yet read. */
-static enum blk_status
-add_row(struct index *x, sqlite3_stmt *s, struct index_pended *of,
-    struct fault *why)
-{
-	const struct index_fact row = index_fact_row(s);
-
-	return index_pending_add(x, of, &row, why);
-}
-
 static enum blk_status
 read_one(struct index *x, const struct digest *id, struct index_pended *of,
     struct fault *why)
 {
+	struct index_fact row;
+	struct digest same;
 	enum blk_status st;
 	sqlite3_stmt *s;
 
@@ -163,9 +144,9 @@ read_one(struct index *x, const struct digest *id, struct index_pended *of,
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "d", id);
 	while (st == BLK_OK) {
-		st = index_step(x, s, TABLE_FACTS, why);
+		st = index_step_fact(x, s, &same, &row, why);
 		if (st == BLK_OK)
-			st = add_row(x, s, of, why);
+			st = index_pending_add(x, of, &row, why);
 	}
 	index_done(s);
 	of->known = st == BLK_ABSENT;
@@ -212,6 +193,7 @@ scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
 
 	while (st == BLK_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct index_pended *of;
+		struct index_fact row;
 		struct digest at;
 
 		column_digest(s, 0, &at);
@@ -222,9 +204,9 @@ scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
 		st = place_of(x, &at, &of, why);
 		if (st != BLK_OK || of->known)
 			continue;
-		if (!index_row_sound(s, TABLE_FACTS))
+		if (!index_row_fact(s, &at, &row))
 			return index_unsound(x, TABLE_FACTS, why);
-		st = add_row(x, s, of, why);
+		st = index_pending_add(x, of, &row, why);
 	}
 	return st == BLK_OK && rc != SQLITE_DONE ? index_fault(x, rc, why) : st;
 }

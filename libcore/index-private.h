@@ -233,6 +233,11 @@ MUST_USE enum blk_status index_run(struct index *x, enum index_statement which,
  * sound; BLK_ABSENT at the end. */
 MUST_USE enum blk_status index_step(
     struct index *x, sqlite3_stmt *s, enum index_table t, struct fault *why);
+/* The same for facts: the row, stored, and its id. */
+MUST_USE enum blk_status index_step_fact(struct index *x, sqlite3_stmt *s,
+    struct digest *id, struct index_fact *row, struct fault *why);
+/* The row of facts that s stands on.  Is it what was written? */
+bool index_row_fact(sqlite3_stmt *s, struct digest *id, struct index_fact *row);
 /* Is the row that s stands on what was written? */
 bool index_row_sound(sqlite3_stmt *s, enum index_table t);
 uint32_t index_row_check(sqlite3_stmt *s, enum index_table t);
@@ -411,8 +416,6 @@ enum blk_status index_lost_each(struct catalog *c,
 
 /* --- index-pending.c --- */
 
-/* The row of facts that s stands on, all of whose columns it gives. */
-struct index_fact index_fact_row(sqlite3_stmt *s);
 /* The place of an id, with its rows in the table read if they shall be known.
  * Valid until the next call. */
 MUST_USE enum blk_status index_pending_id(struct index *x,

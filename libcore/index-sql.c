@@ -161,6 +161,32 @@ index_row_sound(sqlite3_stmt *s, enum index_table t)
 	    (uint32_t)sqlite3_column_int(s, n) == index_row_check(s, t);
 }
 
+/*
+ * Facts are most of all rows, and most of what is read: each column once.  A
+ * number that stands there as something else is as good as its value.
+ */
+bool
+index_row_fact(sqlite3_stmt *s, struct digest *id, struct index_fact *row)
+{
+	uint64_t what = column_u64(s, 1), place = column_u64(s, 3);
+	struct check k;
+
+	column_digest(s, 0, id);
+	*row = (struct index_fact){ .what = (uint8_t)what,
+		.segment = column_u64(s, 2),
+		.place = (uint32_t)place,
+		.amount = column_u64(s, 4),
+		.chk = (uint32_t)sqlite3_column_int(s, 5),
+		.stored = true };
+	check_begin(&k, TABLE_FACTS);
+	check_bytes(&k, id->byte, DIGEST_LEN);
+	check_number(&k, what);
+	check_number(&k, row->segment);
+	check_number(&k, place);
+	check_number(&k, row->amount);
+	return check_end(&k) == row->chk;
+}
+
 /* --- statements --- */
 
 /* After a replacement or a yield that failed. */
@@ -323,6 +349,19 @@ index_step(
 	if (rc == SQLITE_ROW)
 		return index_row_sound(s, t) ? BLK_OK
 		                             : index_unsound(x, t, why);
+	return rc == SQLITE_DONE ? BLK_ABSENT : index_fault(x, rc, why);
+}
+
+enum blk_status
+index_step_fact(struct index *x, sqlite3_stmt *s, struct digest *id,
+    struct index_fact *row, struct fault *why)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW)
+		return index_row_fact(s, id, row)
+		    ? BLK_OK
+		    : index_unsound(x, TABLE_FACTS, why);
 	return rc == SQLITE_DONE ? BLK_ABSENT : index_fault(x, rc, why);
 }
 
