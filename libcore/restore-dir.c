@@ -227,7 +227,8 @@ dir_enter(struct restore *r, struct restore_dir *d, bool make, bool *there,
 {
 	enum blk_status st = BLK_OK;
 
-	while (st == BLK_OK && !d->made && !d->failed) {
+	/* A target that is not made was to be left unmade: dry_run. */
+	while (st == BLK_OK && !d->made && !d->failed && d->parent != NULL) {
 		struct restore_dir *at = d;
 
 		/* From the top one that is missing, unless we only look. */

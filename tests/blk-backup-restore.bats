@@ -83,6 +83,21 @@ said() { # DIRECTORY
 	run -2 blk-backup restore --sparse=maybe -t out src
 }
 
+@test "a dry run into a target that is not there says what a run then makes" {
+	make_tree src
+	blk-backup create -q src
+	for ref in src src:/sub src:/numbers; do
+		for target in out out/below; do
+			rm -rf out
+			blk-backup restore -n -t "$target" "$ref" | sort >said
+			[ ! -e out ]
+			blk-backup restore -v -t "$target" "$ref" 2>err | sort >made
+			diff said made || fail "$ref to $target"
+			[ -s made ]
+		done
+	done
+}
+
 @test "a file with the right bytes is not written again for its time" {
 	make_tree src
 	blk-backup create -q src
