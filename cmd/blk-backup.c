@@ -24,6 +24,7 @@ main(int argc, char *argv[])
 		.name = "blk-backup",
 		.usage = "COMMAND [OPTION]... [ARGUMENT]...",
 		.about = "Snapshots of directories.",
+		.common = CLI_COMMON | CLI_DRY_RUN,
 		.sub = subs,
 	};
 	struct cli c;

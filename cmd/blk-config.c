@@ -268,7 +268,7 @@ static const struct cli_command blk_config = {
 	         "[OPTION]... set KEY VALUE\n"
 	         "[OPTION]... list",
 	.about = "Print and change the settings of a store.",
-	.common = CLI_COMMON,
+	.common = CLI_COMMON | CLI_DRY_RUN,
 	.sub = subcommands,
 };
 

@@ -34,9 +34,13 @@ add_option(struct cli *c, size_t *n, const struct cli_option *o)
 	*p = '\0';
 }
 
-/* The options of cmd; does the first operand end them? */
+/*
+ * The options of cmd, and the common ones of these groups; does the first
+ * operand end them?
+ */
 static void
-load_options(struct cli *c, const struct cli_command *cmd, bool leading)
+load_options(
+    struct cli *c, const struct cli_command *cmd, unsigned common, bool leading)
 {
 	size_t n = 0;
 
@@ -45,7 +49,7 @@ load_options(struct cli *c, const struct cli_command *cmd, bool leading)
 	     o != NULL && o->name != NULL; o++)
 		add_option(c, &n, o);
 	for (const struct cli_shared *s = cli_shared; s->option.name; s++)
-		if ((s->group & cmd->common) == s->group)
+		if ((s->group & common) == s->group)
 			add_option(c, &n, &s->option);
 	c->longs[n] = (struct option){ NULL, 0, NULL, 0 };
 }
@@ -204,13 +208,16 @@ choose(struct cli *c)
 		c->argv = rest;
 		c->argc = left;
 		c->chosen = sub != NULL ? sub : c->command;
-		load_options(c, c->chosen, false);
+		load_options(c, c->chosen, c->chosen->common, false);
 		look_ahead(c);
 	}
 	c->argv = argv;
 	c->argc = argc;
 	c->chosen = c->command;
-	load_options(c, c->command, true);
+	if (sub != NULL) /* what it does not take does not stand before it */
+		load_options(c, c->command, sub->common, true);
+	else
+		load_options(c, c->command, c->command->common, true);
 	take_leading(c);
 	if (word == NULL)
 		cli_usage(c, "missing command");
@@ -219,7 +226,7 @@ choose(struct cli *c)
 	c->argv = rest;
 	c->argc = left;
 	c->chosen = sub;
-	load_options(c, sub, false);
+	load_options(c, sub, sub->common, false);
 }
 
 void
@@ -233,7 +240,7 @@ cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 	};
 	ensure_descriptors();
 	cli_common_defaults(&c->common);
-	load_options(c, cmd, cmd->sub != NULL);
+	load_options(c, cmd, cmd->common, cmd->sub != NULL);
 	look_ahead(c);
 	if (cmd->sub != NULL)
 		choose(c);

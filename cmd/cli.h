@@ -52,7 +52,9 @@
  *
  * A command with subcommands has .sub, a table of such commands, each with
  * .run; its main is "cli_begin(&c, &blk_backup, argc, argv); return
- * c.chosen->run(&c);", and each run ends in cli_end.
+ * c.chosen->run(&c);", and each run ends in cli_end.  Its own .common is what
+ * all of them take together: a common option that the subcommand takes may
+ * stand before it, too.
  *
  * Messages go to stderr as "blk-get: message", or with --json as JSON Lines;
  * control characters in them are spelled out.  They may come from any thread;

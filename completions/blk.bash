@@ -9,7 +9,8 @@ _blk_facts() {
 	case $1 in
 	'blk-backup')
 		subs='create restore list show status diff find verify prune export import'
-		options='--quiet --verbose --help --version'
+		options='--store --dry-run --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
+		arguments='--store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-backup create')
 		options='--name --tag --host --exclude --exclude-from --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --files-from --all-xattrs --force --skip-if-unchanged --store --dry-run --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
@@ -61,7 +62,7 @@ _blk_facts() {
 		;;
 	'blk-config')
 		subs='get set list'
-		options='--store --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
+		options='--store --dry-run --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
 		arguments='--store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-config get')

@@ -594,6 +594,24 @@ replaced sub/x" ] || fail "$output"
 
 # --- bad input ---
 
+@test "common options may stand before a subcommand of blk-backup" {
+	blk-init -s other
+	mkdir src
+	blk-backup -s other -q create src
+	blk-backup create -q -N here src
+	[ "$(blk-backup -s other list --json | head -n 1 | jq -r .name)" = src ]
+	[ "$(blk-backup --json list -s other | head -n 1 | jq -r .name)" = src ]
+	[ "$(blk-backup --json list | head -n 1 | jq -r .name)" = here ]
+	run -0 blk-backup -n prune --keep-last 1 here
+	[[ $output == *'would be dropped'* ]] || fail "$output"
+	run -2 --separate-stderr blk-backup -n list
+	[ "${stderr%%$'\n'*}" = "blk-backup: unknown option '-n'" ] || fail "$stderr"
+	run -2 --separate-stderr blk-backup --json --bogus
+	[ "$(jq -r .message <<<"$stderr")" = "unknown option '--bogus'" ]
+	run -2 --separate-stderr blk-backup --store
+	[ "${stderr%%$'\n'*}" = "blk-backup: option '--store' needs an argument" ]
+}
+
 @test "bad input of each subcommand is a usage error or names what is absent" {
 	run -2 blk-backup
 	run -2 blk-backup bogus

@@ -108,14 +108,17 @@ segment-size=16M' ]
 }
 
 @test "blk-config -n changes nothing" {
-	run -0 --separate-stderr blk-config set -n compression lz4
-	[ "$stderr" = "blk-config: would set compression to 'lz4'" ]
-	[ "$(blk-config get compression)" = zstd:3 ]
+	for args in '-n set' 'set -n' '--dry-run set'; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr blk-config $args compression lz4
+		[ "$stderr" = "blk-config: would set compression to 'lz4'" ]
+		[ "$(blk-config get compression)" = zstd:3 ]
+	done
 }
 
 @test "blk-config has subcommands, each with its operands" {
 	for args in '' 'get' 'get a b' 'set compression' 'set a b c' 'list x' 'show' \
-		'get -n compression'; do
+		'get -n compression' '-n get compression' '-n list'; do
 		# shellcheck disable=SC2086
 		run -2 --separate-stderr blk-config $args
 		[ -z "$output" ]

@@ -162,6 +162,15 @@ b' ]
 	[ "$(cli-demo -s one list -s two --where | head -n 1)" = two ]
 }
 
+@test "a common option that the subcommand does not take does not stand before it" {
+	run -2 --separate-stderr cli-demo -s store work 1
+	[ "$stderr" = "cli-demo: unknown option '-s'
+Try 'cli-demo --help'" ]
+	run -2 cli-demo work -s store 1
+	run -2 --separate-stderr cli-demo --json -s store work 1
+	[ "$(jq -r .message <<<"$stderr")" = "unknown option '-s'" ]
+}
+
 @test "the store is --store, else BLK_STORE, else below XDG_DATA_HOME or HOME" {
 	export BLK_STORE=env XDG_DATA_HOME=/xdg
 	[ "$(cli-flat --where -s arg | head -n 1)" = arg ]
