@@ -165,7 +165,7 @@ step(struct tree_walk *w, bool *has, struct fault *why)
 	*has = st == BLK_OK;
 	if (st == BLK_CORRUPT)
 		return fault_in(
-		    why, st, "%.*s", (int)w->path.len, (char *)w->path.data);
+		    why, st, "/%.*s", (int)w->path.len, (char *)w->path.data);
 	return st == BLK_ABSENT ? BLK_OK : st;
 }
 

@@ -206,6 +206,8 @@ problem(void *arg, struct span path, const char *reason)
 {
 	const struct restoring *r = arg;
 
+	if (path.len == 0) /* what stands at the REF itself */
+		path = span_str(r->ref);
 	cli_error(
 	    r->c, EXIT_INCOMPLETE, "%.*s: %s", (int)path.len, path.p, reason);
 }

@@ -46,28 +46,24 @@ struct search {
 	struct lookup at;
 };
 
-/* Lines are sorted by name.  ABSENT only ends the walk. */
+/* All lines are looked at: of what is out of order nothing is believed. */
 static enum blk_status
 match(void *arg, struct span line, struct fault *why)
 {
 	struct search *s = arg;
 	struct tree_entry e;
 	enum blk_status st = tree_parse(line, &s->scratch, &e, why);
-	int order;
 
 	if (st == BLK_OK)
 		st = tree_order_next(&s->order, e.name, why);
-	if (st != BLK_OK)
+	if (st != BLK_OK || tree_compare(e.name, s->name) != 0)
 		return st;
-	order = tree_compare(e.name, s->name);
-	if (order != 0)
-		return order < 0 ? BLK_OK : BLK_ABSENT;
 	s->found = true;
 	s->type = e.type;
 	s->at =
 	    (struct lookup){ e.type == TREE_DIR ? CLASS_TREE : CLASS_CONTENT,
 		    e.id, e.size };
-	return BLK_ABSENT;
+	return BLK_OK;
 }
 
 static const char *
@@ -99,9 +95,9 @@ step(struct store *s, struct span name, const char *text, struct lookup *l,
 
 	st = reader_lines(s, &l->id, CLASS_TREE, match, &find, why);
 	tree_scratch_release(&find.scratch);
-	if (find.found && st == BLK_ABSENT)
-		st = BLK_OK;
-	if (st != BLK_OK && st != BLK_ABSENT)
+	if (st == BLK_ABSENT)
+		st = fault(why, st, "%s: is no longer there", text);
+	if (st != BLK_OK)
 		return st;
 	if (!find.found)
 		return fault(why, BLK_ABSENT, "%s: no such path", text);

@@ -16,26 +16,21 @@ struct search {
 	bool found;
 };
 
-/* Lines are sorted by name.  ABSENT only ends the walk. */
+/* All lines are looked at: of what is out of order nothing is believed. */
 static enum blk_status
 match(void *arg, struct span line, struct fault *why)
 {
 	struct search *s = arg;
 	struct snapshot_place *p = s->p;
 	enum blk_status st = tree_parse(line, &p->scratch, &p->e, why);
-	int order;
 
 	if (st == BLK_OK)
 		st = tree_order_next(&s->order, p->e.name, why);
-	if (st != BLK_OK)
+	if (st != BLK_OK || tree_compare(p->e.name, s->name) != 0)
 		return st;
-	order = tree_compare(p->e.name, s->name);
-	if (order != 0)
-		return order < 0 ? BLK_OK : BLK_ABSENT;
 	p->line.len = 0;
-	st = buf_add(&p->line, line.p, line.len, why);
-	s->found = st == BLK_OK;
-	return st == BLK_OK ? BLK_ABSENT : st;
+	s->found = true;
+	return buf_add(&p->line, line.p, line.len, why);
 }
 
 /* One name down. */
@@ -50,7 +45,9 @@ step(struct store *s, struct snapshot_place *p, struct span name,
 	if (p->e.type != TREE_DIR)
 		return fault(why, BLK_ABSENT, "%s: no such path", ref);
 	st = reader_lines(s, &tree, CLASS_TREE, match, &find, why);
-	if (st != BLK_OK && st != BLK_ABSENT)
+	if (st == BLK_ABSENT)
+		st = fault(why, st, "%s: is no longer there", ref);
+	if (st != BLK_OK)
 		return st;
 	if (!find.found)
 		return fault(why, BLK_ABSENT, "%s: no such path", ref);

@@ -72,6 +72,7 @@ enum blk_status
 tree_walk_next(struct tree_walk *w, struct fault *why)
 {
 	struct tree_walk_dir *d;
+	char hex[DIGEST_HEX];
 	enum blk_status st;
 
 	while (w->depth > 0 &&
@@ -85,9 +86,11 @@ tree_walk_next(struct tree_walk *w, struct fault *why)
 	if (st == BLK_OK)
 		st = buf_printf(
 		    &w->path, why, "%.*s", (int)w->e.name.len, w->e.name.p);
-	else if (st == BLK_CORRUPT)
-		d->at = d->text.len;
-	return st;
+	if (st != BLK_CORRUPT)
+		return st;
+	d->at = d->text.len;
+	digest_hex(&d->id, hex);
+	return fault_in(why, st, "tree %s", hex);
 }
 
 enum blk_status

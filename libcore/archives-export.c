@@ -16,6 +16,7 @@
 #define TREE_TEXT_MAX ((size_t)1 << 31)
 
 struct level {
+	struct digest tree;
 	struct buf text;
 	size_t next, path_len;
 	struct tree_order order;
@@ -307,9 +308,20 @@ push(struct export *x, const struct digest *tree, struct fault *why)
 	if (st != BLK_OK)
 		return st;
 	l = &x->level[x->levels++];
-	*l = (struct level){ .text = BUF_INIT(TREE_TEXT_MAX),
+	*l = (struct level){ .tree = *tree,
+		.text = BUF_INIT(TREE_TEXT_MAX),
 		.path_len = x->path.len };
 	return reader_text(x->s, tree, CLASS_TREE, &l->text, why);
+}
+
+/* Which tree it is that says something wrong. */
+static enum blk_status
+in_tree(const struct level *l, struct fault *why)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(&l->tree, hex);
+	return fault_in(why, BLK_CORRUPT, "tree %s", hex);
 }
 
 static enum blk_status
@@ -338,6 +350,8 @@ step(struct export *x, struct fault *why)
 	st = tree_parse(line, &x->scratch, &e, why);
 	if (st == BLK_OK)
 		st = tree_order_next(&l->order, e.name, why);
+	if (st == BLK_CORRUPT)
+		return in_tree(l, why);
 	if (st == BLK_OK)
 		st = buf_add(&x->path, e.name.p, e.name.len, why);
 	if (st == BLK_OK)

@@ -29,11 +29,9 @@ take_bytes(void *arg, const void *data, size_t len, struct fault *why)
 		x->target = true;
 		return fault(why, BLK_BUSY, "stopped");
 	}
-	if (len > x->size - x->f.size) {
-		x->target = true;
-		mishap(&x->m, 0, "its content is longer than its tree says");
-		return BLK_INVALID;
-	}
+	if (len > x->size - x->f.size)
+		return fault(why, BLK_CORRUPT,
+		    "its content is longer than its tree says");
 	if (new_file_add(&x->r->hand, &x->f, data, len, &x->m)) {
 		restore_count(&x->r->t->written, len);
 		return BLK_OK;
@@ -109,9 +107,6 @@ stream_end(struct stream *x, const struct restore_dir *d,
 {
 	struct restore *r = x->r;
 
-	if (x->f.size != e->size)
-		return mishap(
-		    &x->m, 0, "its content is shorter than its tree says");
 	if (r->o->verify &&
 	    (ftruncate(x->f.fd, (off_t)e->size) == -1 ||
 	        !is_content(r, x->f.fd, e)))
@@ -133,6 +128,9 @@ stream_run(struct stream *x, struct restore_dir *d, const struct tree_entry *e,
 		return BLK_OK;
 	st = reader_content(
 	    r->s, &e->id, 0, READER_ALL, r->o->jobs, take_bytes, x, &reason);
+	if (st == BLK_OK && x->f.size != e->size)
+		st = fault(&reason, BLK_CORRUPT,
+		    "its content is shorter than its tree says");
 	if (st == BLK_OK && stream_end(x, d, e, name, how))
 		*out = how == HOW_NEW ? OUTCOME_MADE : OUTCOME_REPLACED;
 	new_file_drop(&x->f);

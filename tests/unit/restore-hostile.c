@@ -202,7 +202,7 @@ does_not_believe_a_size(void **state)
 		e.size = said[i];
 		tree = scene_tree(&s, &e, 1);
 		scene_commit(&s, &tree);
-		OK(scene_restore(&s, &tree));
+		assert_int_equal(scene_restore(&s, &tree), BLK_CORRUPT);
 		assert_int_equal(s.problems, 1);
 		assert_int_equal(scene_count(&s, "."), 0);
 		scene_close(&s);
