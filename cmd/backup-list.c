@@ -31,9 +31,8 @@ put_list(struct output *out, const char *key, const struct snapshot_list *l)
 	output_strings(out, key, (const char *const *)l->item, l->count);
 }
 
-static enum blk_status
-print_snapshot(
-    struct output *out, const struct snapshot_version *v, struct fault *why)
+static void
+put_snapshot(struct output *out, const struct snapshot_version *v)
 {
 	char hex[DIGEST_HEX];
 
@@ -50,7 +49,26 @@ print_snapshot(
 	output_string(out, "snapshot_id", hex);
 	digest_hex(&v->snap.tree, hex);
 	output_string(out, "tree", hex);
+}
+
+static enum blk_status
+print_snapshot(
+    struct output *out, const struct snapshot_version *v, struct fault *why)
+{
+	put_snapshot(out, v);
 	return output_end(out, why);
+}
+
+/* The last line of JSON. */
+static enum blk_status
+summarize(struct output *out, size_t count, struct fault *why)
+{
+	enum blk_status st;
+
+	output_begin(out, "summary");
+	output_u64(out, "snapshots", count);
+	st = output_end(out, why);
+	return st == BLK_OK ? output_finish(out, why) : st;
 }
 
 static enum blk_status
@@ -72,13 +90,8 @@ list(struct cli *c, struct opened *o, struct fault *why)
 		st = snapshot_versions_load(o->store, c->operand, &l, why);
 	for (size_t i = 0; st == BLK_OK && i < l.count; i++)
 		st = print_snapshot(out, &l.item[i], why);
-	if (st == BLK_OK) {
-		output_begin(out, "summary");
-		output_u64(out, "snapshots", l.count);
-		st = output_end(out, why);
-	}
 	if (st == BLK_OK)
-		st = output_finish(out, why);
+		st = summarize(out, l.count, why);
 	output_free(out);
 	snapshot_versions_release(&l);
 	return st;
@@ -202,6 +215,44 @@ show_fields_of(struct showing *s, const struct snapshot_version *v)
 }
 
 static enum blk_status
+show_paths(struct output *out, const struct snapshot *snap, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < snap->error.count; i++) {
+		const struct snapshot_error *e = &snap->error.item[i];
+
+		output_begin(out, "unreadable");
+		output_bytes(out, "path", e->path, strlen(e->path));
+		output_bytes(out, "reason", e->reason, strlen(e->reason));
+		st = output_end(out, why);
+	}
+	for (size_t i = 0; st == BLK_OK && i < snap->changed.count; i++) {
+		const char *path = snap->changed.item[i];
+
+		output_begin(out, "changed");
+		output_bytes(out, "path", path, strlen(path));
+		st = output_end(out, why);
+	}
+	return st;
+}
+
+/* What a line of list has, and what only show says. */
+static enum blk_status
+show_json(
+    struct output *out, const struct snapshot_version *v, struct fault *why)
+{
+	enum blk_status st;
+
+	put_snapshot(out, v);
+	output_time(out, "end", v->snap.end);
+	output_u64(out, "dirs", v->snap.dirs);
+	output_u64(out, "others", v->snap.others);
+	st = output_end(out, why);
+	return st == BLK_OK ? show_paths(out, &v->snap, why) : st;
+}
+
+static enum blk_status
 show(struct cli *c, struct opened *o, struct fault *why)
 {
 	struct snapshot_version v = { .v = { .name = NULL } };
@@ -217,11 +268,11 @@ show(struct cli *c, struct opened *o, struct fault *why)
 	if (s.st == BLK_OK)
 		s.st = snapshot_of_ref(o->store, c->operand[0], &v, why);
 	if (s.st == BLK_OK && c->common.json)
-		s.st = print_snapshot(s.out, &v, why);
+		s.st = show_json(s.out, &v, why);
 	else if (s.st == BLK_OK)
 		show_fields_of(&s, &v);
 	if (s.st == BLK_OK)
-		s.st = output_finish(s.out, why);
+		s.st = summarize(s.out, 1, why);
 	output_free(s.out);
 	snapshot_version_release(&v);
 	return s.st;
@@ -385,6 +436,11 @@ status(struct cli *c, struct when_span age, struct opened *o, size_t *old,
 		*old += count_missing(c, &l);
 	if (st == BLK_OK)
 		st = judge_names(out, &l, since, now, c->common.json, old, why);
+	if (st == BLK_OK) {
+		output_begin(out, "summary");
+		output_u64(out, "problems", *old);
+		st = output_end(out, why);
+	}
 	if (st == BLK_OK)
 		st = output_finish(out, why);
 	output_free(out);

@@ -26,8 +26,8 @@ make_tree() { # DIRECTORY
 	: >"$1/sub/"$'a\nb'
 }
 
-field() { # NAME: of the last line of JSON on stdin
-	tail -n 1 | sed -nE "s/.*\"$1\":\"?([^,\"}]*).*/\1/p"
+field() { # NAME: of the last line of JSON on stdin that has it
+	sed -nE "s/.*\"$1\":\"?([^,\"}]*).*/\1/p" | tail -n 1
 }
 
 # Overwrite some bytes in the middle of the largest segment.
