@@ -407,6 +407,9 @@ run_import(struct cli *c)
 		st = open_store(c, false, NULL, &o, &why);
 	if (st == BLK_OK)
 		st = archives_import(o.store, i.fd, &i.o, &r, &why);
+	if (st == BLK_INVALID) /* what is wrong with it, without its name */
+		st = fault_in(&why, st, "%s",
+		    i.path != NULL ? c->operand[0] : "standard input");
 	open_close(&o);
 	if (st == BLK_OK)
 		st = report_import(&i, &r, &why);

@@ -432,6 +432,7 @@ run(struct cli *c)
 	struct backup_result result = { .number = 0 };
 	struct telling t = { .c = c };
 	enum blk_status st;
+	bool unread = false;
 	int code = EXIT_DONE;
 
 	parse(c, &r);
@@ -442,8 +443,10 @@ run(struct cli *c)
 	r.backup.arg = &t;
 	r.backup.totals = &t.totals;
 	st = open_store(c, false, NULL, &o, &why);
-	if (st == BLK_OK)
+	if (st == BLK_OK) {
 		st = backup_create(o.store, &r.backup, &result, &why);
+		unread = st == BLK_ABSENT;
+	}
 	cli_reraise();
 	if (st == BLK_OK) {
 		note_summary(&t, &result);
@@ -453,6 +456,9 @@ run(struct cli *c)
 		code = EXIT_INCOMPLETE;
 	open_close(&o);
 	release(&r);
+	if (unread) /* the source is to blame, not the store */
+		return cli_end(
+		    c, cli_error(c, EXIT_INCOMPLETE, "%s", why.text));
 	return cli_end(c, st == BLK_OK ? code : cli_fail(c, st, &why));
 }
 

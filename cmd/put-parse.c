@@ -319,5 +319,9 @@ put_parse(struct cli *c)
 	r.operand = c->operand;
 	r.operands = c->operands;
 	check(c, &r);
+	if (r.id_file != NULL && strcmp(r.id_file, "-") == 0) {
+		refuse(c, r.tee, "--tee needs standard output for itself");
+		r.id_file = NULL;
+	}
 	return r;
 }

@@ -169,6 +169,20 @@ cpio_link(
 
 /* --- members --- */
 
+/* What libarchive says, without the path in front that it has at times. */
+static const char *
+complaint(const struct export *x)
+{
+	const char *text = archive_error_string(x->a);
+	const char *path = archive_entry_pathname(x->entry);
+	size_t len = path != NULL ? strlen(path) : 0;
+
+	if (len > 0 && strncmp(text, path, len) == 0 &&
+	    strncmp(text + len, ": ", 2) == 0)
+		return text + len + 2;
+	return text;
+}
+
 /* *skip: the format cannot hold it, which was reported. */
 static enum blk_status
 write_header(struct export *x, bool *skip, struct fault *why)
@@ -181,7 +195,7 @@ write_header(struct export *x, bool *skip, struct fault *why)
 	/* pax: it warns of bytes that are no UTF-8, and writes them. */
 	if (result == ARCHIVE_FAILED ||
 	    (result != ARCHIVE_OK && x->o->format != ARCHIVES_TAR))
-		problem(x, archive_error_string(x->a));
+		problem(x, complaint(x));
 	return BLK_OK;
 }
 

@@ -68,7 +68,8 @@ struct backup_result {
 
 /*
  * Returns: BLK_OK: the snapshot is durable; totals.problems tells whether it
- *          is complete.  BLK_ABSENT: a path does not exist; BLK_INVALID;
+ *          is complete.  BLK_ABSENT: the only path does not exist or may
+ *          not be opened, and nothing else was tried; BLK_INVALID;
  *          BLK_BUSY; BLK_CORRUPT; BLK_FAILED: nothing was named, what was
  *          committed early is found again by the next run.
  */

@@ -242,7 +242,7 @@ open_root(struct scan *s, struct fault *why)
 		s->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (s->root_fd >= 0)
 			return buf_add(&s->base, base.p, base.len, why);
-		if (errno == ENOENT) {
+		if (errno == ENOENT || errno == EACCES || errno == ELOOP) {
 			fault_sys(why, "%s", path);
 			return BLK_ABSENT;
 		}

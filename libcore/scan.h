@@ -157,7 +157,7 @@ MUST_USE enum blk_status scan_absolute(
     const char *path, struct buf *b, struct fault *why);
 
 /*
- * Returns:   BLK_OK; BLK_ABSENT when the only path does not exist;
+ * Returns:   BLK_OK; BLK_ABSENT when the only path cannot be opened;
  *            BLK_INVALID for paths that scan_absolute did not make;
  *            BLK_FAILED.
  * Ownership: *out is the caller's, to scan_close.  What o points to must

@@ -12,13 +12,15 @@ enum setting_kind { A_COMPRESSION, A_SIZE, A_PERCENTAGE, A_DURATION };
 static const struct setting {
 	const char *key, *value;
 	enum setting_kind kind;
-	uint64_t min, max; /* of numbers */
+	uint64_t min, max;        /* of sizes, */
+	const char *least, *most; /* as people write them */
 } settings[] = {
-	{ "compression", "zstd:3", A_COMPRESSION, 0, 0 },
-	{ "frame-size", "1M", A_SIZE, 4096, SEGMENT_FRAME_MAX },
-	{ "gc.keep-unreferenced", "24h", A_DURATION, 0, 0 },
-	{ "gc.max-unused", "4", A_PERCENTAGE, 0, 100 },
-	{ "segment-size", "16M", A_SIZE, 65536, SEGMENT_MAX / 2 },
+	{ "compression", "zstd:3", A_COMPRESSION, 0, 0, NULL, NULL },
+	{ "frame-size", "1M", A_SIZE, 4096, SEGMENT_FRAME_MAX, "4K", "16M" },
+	{ "gc.keep-unreferenced", "24h", A_DURATION, 0, 0, NULL, NULL },
+	{ "gc.max-unused", "4", A_PERCENTAGE, 0, 0, NULL, NULL },
+	{ "segment-size", "16M", A_SIZE, 65536, SEGMENT_MAX / 2, "64K",
+	    "128M" },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -56,20 +58,36 @@ seconds_of(const char *text, uint64_t *seconds, struct fault *why)
 }
 
 static enum blk_status
+percentage_of(const char *value, uint64_t *n, struct fault *why)
+{
+	struct fault unsaid = FAULT_NONE;
+
+	if (when_size(value, n, &unsaid) == BLK_OK && *n <= 100)
+		return BLK_OK;
+	return fault(
+	    why, BLK_INVALID, "'%s' is not a percentage from 0 to 100", value);
+}
+
+static enum blk_status
+size_of(
+    const struct setting *s, const char *value, uint64_t *n, struct fault *why)
+{
+	enum blk_status st = when_size(value, n, why);
+
+	if (st == BLK_OK && (*n < s->min || *n > s->max))
+		st = fault(why, BLK_INVALID, "%s is not between %s and %s",
+		    value, s->least, s->most);
+	return st;
+}
+
+static enum blk_status
 number_of(
     const struct setting *s, const char *value, uint64_t *n, struct fault *why)
 {
-	enum blk_status st;
-
 	if (s->kind == A_DURATION)
-		st = seconds_of(value, n, why);
-	else
-		st = when_size(value, n, why);
-	if (st == BLK_OK && s->kind != A_DURATION &&
-	    (*n < s->min || *n > s->max))
-		st = fault(why, BLK_INVALID, "%s is not between %ju and %ju",
-		    value, (uintmax_t)s->min, (uintmax_t)s->max);
-	return st;
+		return seconds_of(value, n, why);
+	return s->kind == A_PERCENTAGE ? percentage_of(value, n, why)
+	                               : size_of(s, value, n, why);
 }
 
 enum blk_status

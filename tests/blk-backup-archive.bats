@@ -49,6 +49,15 @@ load backup
 	[ "$(blk-get a:/sub/x)" = x ]
 }
 
+@test "what a zip cannot hold is named, once, exit 3" {
+	mkdir -p src/sub
+	mkfifo src/sub/fifo
+	blk-backup create -q src
+	run -3 --separate-stderr blk-backup export --format zip -o a.zip src
+	[[ $stderr == 'blk-backup: sub/fifo: '*'cannot'* ]] || fail "$stderr"
+	[[ $stderr != *fifo*fifo:* ]] || fail "$stderr"
+}
+
 @test "import leaves out what leads outside, exit 3" {
 	mkdir src
 	echo evil >src/evil
@@ -71,9 +80,12 @@ load backup
 	[ ! -e out.tar ]
 	run -1 bash -c 'blk-backup export src >/dev/full'
 	run -2 --separate-stderr blk-backup import text
-	[ -n "$stderr" ]
+	[[ $stderr == 'blk-backup: text: '* ]] || fail "$stderr"
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
 	run -1 blk-backup import missing.tar
 	run -2 bash -c 'blk-backup import <text'
+	run -2 --separate-stderr bash -c 'blk-backup import -N name - <text'
+	[[ $stderr == 'blk-backup: standard input: '* ]] || fail "$stderr"
 	run -2 blk-backup import -N a:b text
 	run -2 blk-backup import --max-size lots text
 	tar -cf src.tar src

@@ -184,11 +184,20 @@ teardown() {
 	[ "$a" = "$b" ]
 }
 
-@test "a path that is not there is a failure, and makes no snapshot" {
-	run -6 --separate-stderr blk-backup create missing
-	[[ $stderr == *missing* ]] || fail "$stderr"
+@test "an only path that is not there or closed is exit 3, and makes no snapshot" {
+	need bound
+	mkdir closed
+	chmod 0 closed
+	ln -s loop loop
+	for path in missing closed closed/below loop/x; do
+		run -3 --separate-stderr bound blk-backup create -N name "$path"
+		[ -z "$output" ]
+		[[ $stderr == "blk-backup: $PWD/$path: "* ]] || fail "$stderr"
+		run -3 --separate-stderr bound blk-backup create -n -N name "$path"
+	done
 	run -0 blk-ls
 	[ -z "$output" ]
+	run -6 blk-backup create -s none -N name missing
 }
 
 @test "a dry run stores nothing" {

@@ -107,6 +107,30 @@ segment-size=16M' ]
 	[ "$(commits)" -eq 1 ]
 }
 
+# refused KEY VALUE MESSAGE: also of the option of blk-init that sets it
+refused() {
+	run -2 --separate-stderr blk-config set "$1" "$2"
+	[ "${stderr%%$'\n'*}" = "blk-config: $1: $3" ] || fail "$stderr"
+}
+
+@test "the limits of sizes and percentages are what the manual says" {
+	refused segment-size 65535 '65535 is not between 64K and 128M'
+	refused segment-size 134217729 '134217729 is not between 64K and 128M'
+	refused frame-size 4095 '4095 is not between 4K and 16M'
+	refused frame-size 16777217 '16777217 is not between 4K and 16M'
+	refused gc.max-unused 10% "'10%' is not a percentage from 0 to 100"
+	refused gc.max-unused 101 "'101' is not a percentage from 0 to 100"
+	for pair in 'segment-size 64K' 'segment-size 128M' 'frame-size 4K' 'frame-size 16M' \
+		'gc.max-unused 0' 'gc.max-unused 100'; do
+		# shellcheck disable=SC2086
+		blk-config set $pair
+		[ "$(blk-config get "${pair% *}")" = "${pair#* }" ]
+	done
+	run -2 --separate-stderr blk-init -s new --segment-size 256M
+	[[ $stderr == *'--segment-size: 256M is not between 64K and 128M'* ]] || fail "$stderr"
+	[ ! -e new ]
+}
+
 @test "blk-config -n changes nothing" {
 	for args in '-n set' 'set -n' '--dry-run set'; do
 		# shellcheck disable=SC2086

@@ -403,6 +403,10 @@ $(sha a)" ]
 	[ "$(cat id)" = "$(sha a)" ]
 	run -1 --separate-stderr blk-put --id-file no/such/dir a
 	[[ $stderr == *'stored, but: no/such/dir: '* ]] || fail "$stderr"
+	[ "$(blk-put --id-file - a)" = "$(sha a)" ]
+	run -2 --separate-stderr bash -c 'blk-put --tee --id-file - <a'
+	[[ $stderr == *'--tee needs standard output'* ]] || fail "$stderr"
+	[ ! -e ./- ]
 }
 
 @test "--exec stores what a command prints if it succeeds" {

@@ -1,4 +1,5 @@
 # --json: what is written stands in blk(7), and what stands there is written.
+# shellcheck disable=SC2154  # stderr is run's
 load helper
 
 # j STATUS COMMAND...: a line "COMMAND [SUBCOMMAND] type key..." of each line
