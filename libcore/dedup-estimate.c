@@ -97,6 +97,8 @@ list_chunk(
 	if (c->list == NULL) {
 		st = cutter_new(c->x->hash, add_piece, c, &c->list, why);
 		if (st == BLK_OK)
+			cutter_is_list(c->list);
+		if (st == BLK_OK)
 			st = add_line(c, &c->first, c->first_len, why);
 	}
 	return st == BLK_OK ? add_line(c, id, len, why) : st;

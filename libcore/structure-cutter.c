@@ -14,7 +14,7 @@ struct piece {
 
 /*
  * One text: that of the caller, or the head of the level before.  While it
- * may turn out to be of STRUCTURE_MAX bytes or less, all of it is in text and
+ * may turn out to be short enough to stay whole, all of it is in text and
  * the pieces in front are noted in full[]; from then on only the piece that
  * is being filled is there.
  */
@@ -23,13 +23,15 @@ struct level {
 	struct piece *full;
 	size_t fulls, cap;
 	struct piece open; /* the last open.len bytes of text */
-	bool cutting;      /* the text is longer than STRUCTURE_MAX */
+	bool cutting;      /* the text is too long to stay whole */
 };
 
 struct cutter {
 	struct hasher *hash;
 	structure_emit *emit;
 	void *arg;
+	size_t whole;  /* a longer text is cut */
+	unsigned bits; /* that end a piece */
 	/* The last can only be what fits: a reader goes no deeper. */
 	struct level level[STRUCTURE_DEPTH + 1];
 };
@@ -49,9 +51,18 @@ cutter_new(struct hasher *hash, structure_emit *emit, void *arg,
 	c->hash = hash;
 	c->emit = emit;
 	c->arg = arg;
+	c->whole = STRUCTURE_MAX;
+	c->bits = STRUCTURE_CUT_BITS;
 	for (unsigned i = 0; i <= STRUCTURE_DEPTH; i++)
 		c->level[i].text.max = STRUCTURE_PIECE_MAX;
 	return BLK_OK;
+}
+
+void
+cutter_is_list(struct cutter *c)
+{
+	c->whole = STRUCTURE_LIST_MAX;
+	c->bits = STRUCTURE_LIST_CUT_BITS;
 }
 
 void
@@ -145,8 +156,10 @@ ends_behind(struct cutter *c, const struct piece *open, const void *line,
 	if (*end || open->rows < STRUCTURE_LINES_MIN)
 		return BLK_OK;
 	st = hasher_of(c->hash, line, len, &id, why);
-	_Static_assert(STRUCTURE_CUT_BITS == 11, "8 bits and 3");
-	*end = st == BLK_OK && id.byte[0] == 0 && id.byte[1] >> 5 == 0;
+	_Static_assert(STRUCTURE_LIST_CUT_BITS >= 8 && STRUCTURE_CUT_BITS <= 16,
+	    "a byte and some bits of the next");
+	*end = st == BLK_OK && id.byte[0] == 0 &&
+	    id.byte[1] >> (16 - c->bits) == 0;
 	return st;
 }
 
@@ -170,7 +183,7 @@ add(struct cutter *c, unsigned depth, const void *line, size_t len,
 	l->open.len += len;
 	l->open.lines += lines;
 	l->open.bytes += bytes;
-	if (!l->cutting && l->text.len > STRUCTURE_MAX) {
+	if (!l->cutting && l->text.len > c->whole) {
 		st = begin_cutting(c, depth, why);
 		if (st != BLK_OK)
 			return st;

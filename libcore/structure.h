@@ -18,6 +18,9 @@
  * it longer than STRUCTURE_PIECE_MAX bytes; and at the end of the text.  No
  * line is longer than STRUCTURE_LINE_MAX.
  *
+ * Lists are cut finer, by STRUCTURE_LIST_MAX and STRUCTURE_LIST_CUT_BITS: no id
+ * depends on it, and a byte that changes in a large object changes a piece.
+ *
  * LINES counts the lines below that are not 'p' lines; BYTES the bytes of
  * content that they stand for ('d' lines), else their own, LF included.
  */
@@ -37,6 +40,8 @@
 #define STRUCTURE_MAX ((size_t)1 << 20) /* longer texts are cut */
 #define STRUCTURE_DEPTH 8     /* levels of pieces that a reader follows */
 #define STRUCTURE_CUT_BITS 11 /* leading zero bits that end a piece */
+#define STRUCTURE_LIST_MAX ((size_t)64 << 10) /* the same two of lists */
+#define STRUCTURE_LIST_CUT_BITS 9
 #define STRUCTURE_LINES_MIN 256
 #define STRUCTURE_LINES_MAX 16384
 #define STRUCTURE_PIECE_MAX ((size_t)4 << 20) /* bytes of a piece */
@@ -98,7 +103,8 @@ MUST_USE bool structure_line(struct span line, struct reference *r);
  *
  * emit is called for each piece in order (deepest level first within a run);
  * it stores the bytes as (id, piece).  A text of STRUCTURE_MAX bytes or less
- * is never cut: emit is only called once the text is known to be longer.
+ * (a list: STRUCTURE_LIST_MAX) is never cut: emit is only called once the text
+ * is known to be longer.
  */
 struct cutter;
 
@@ -109,6 +115,9 @@ typedef enum blk_status structure_emit(void *arg, const struct digest *id,
 MUST_USE enum blk_status cutter_new(struct hasher *hash, structure_emit *emit,
     void *arg, struct cutter **out, struct fault *why);
 void cutter_free(struct cutter *c);
+
+/* The text is a list.  Before the first line. */
+void cutter_is_list(struct cutter *c);
 
 /*
  * Add one line, with its LF; covers: the bytes of content that it stands

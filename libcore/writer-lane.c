@@ -262,6 +262,8 @@ lane_put_short(struct lane *l, const uint8_t *data, size_t len,
 		return pend(l, id, data, len, why);
 	st = cutter_new(l->hash, lane_add_piece, l, &list, why);
 	if (st == BLK_OK)
+		cutter_is_list(list);
+	if (st == BLK_OK)
 		st = put_chunks(l, data, n, list, why);
 	if (st == BLK_OK)
 		st = lane_end_list(l, list, id, why);

@@ -196,6 +196,8 @@ become_long(struct lane *l, struct fault *why)
 		st = hasher_begin(t->hash, why);
 	if (st == BLK_OK)
 		st = cutter_new(l->hash, lane_add_piece, l, &t->list, why);
+	if (st == BLK_OK)
+		cutter_is_list(t->list);
 	t->is_long = st == BLK_OK;
 	return st;
 }

@@ -126,6 +126,8 @@ cut(struct shelf *s, struct span text, uint64_t covers, struct buf *head)
 	size_t len;
 
 	assert_int_equal(cutter_new(s->hash, keep, s, &c, &why), BLK_OK);
+	if (covers != 0)
+		cutter_is_list(c);
 	while (text.len > 0) {
 		const char *lf = memchr(text.p, '\n', text.len);
 		size_t n;
@@ -231,19 +233,20 @@ one_byte_more_is_cut(void **state)
 	buf_release(&head);
 }
 
+/* Texts end a piece by 11 bits, lists by 9. */
 static bool
-line_cuts(const char *line, size_t len)
+line_cuts(const char *line, size_t len, bool list)
 {
 	struct digest id;
 	struct fault why;
 
 	assert_int_equal(digest_of(line, len, &id, &why), BLK_OK);
-	return id.byte[0] == 0 && id.byte[1] < 0x20;
+	return id.byte[0] == 0 && id.byte[1] < (list ? 0x80 : 0x20);
 }
 
 /* The rule, said once more: where the next piece of text ends. */
 static size_t
-piece_end(struct span text)
+piece_end(struct span text, bool list)
 {
 	size_t at = 0;
 
@@ -256,23 +259,23 @@ piece_end(struct span text)
 		at += n;
 		if (lines == STRUCTURE_LINES_MAX ||
 		    (lines >= STRUCTURE_LINES_MIN &&
-		        line_cuts(text.p + at - n, n)))
+		        line_cuts(text.p + at - n, n, list)))
 			break;
 	}
 	return at;
 }
 
 static void
-assert_cut_by_the_rule(struct span text)
+assert_cut_by_the_rule(struct span text, uint64_t covers)
 {
 	struct buf head = BUF_INIT(STRUCTURE_MAX);
 	struct span rest = text;
 	struct shelf s;
 
 	shelf_init(&s);
-	cut(&s, text, 0, &head);
+	cut(&s, text, covers, &head);
 	for (size_t i = 0; i < s.count; i++) {
-		size_t n = piece_end(rest);
+		size_t n = piece_end(rest, covers != 0);
 
 		assert_int_equal(s.piece[i].len, n);
 		assert_memory_equal(s.piece[i].text, rest.p, n);
@@ -323,9 +326,32 @@ pieces_end_where_the_rule_says(void **state)
 			p[len - 1] = '\n';
 			b.len += len;
 		}
-		assert_cut_by_the_rule(span_of(b.data, b.len));
+		assert_cut_by_the_rule(span_of(b.data, b.len), 0);
 	}
 	buf_release(&b);
+}
+
+static void
+lists_are_cut_earlier_and_finer(void **state)
+{
+	struct buf b = BUF_INIT((size_t)1 << 20);
+	struct buf head = BUF_INIT(STRUCTURE_MAX);
+	size_t width, whole;
+	struct shelf s;
+
+	(void)state;
+	make_list(&b, 8000, 12345, SEED);
+	width = b.len / 8000;
+	whole = STRUCTURE_LIST_MAX / width;
+	shelf_init(&s);
+	cut(&s, span_of(b.data, whole * width), 12345, &head);
+	assert_int_equal(s.count, 0);
+	cut(&s, span_of(b.data, (whole + 1) * width), 12345, &head);
+	assert_true(s.count > 0);
+	shelf_release(&s);
+	assert_cut_by_the_rule(span_of(b.data, b.len), 12345);
+	buf_release(&b);
+	buf_release(&head);
 }
 
 static void
@@ -428,7 +454,7 @@ cutting_line(char line[static 32])
 	for (unsigned i = 0;; i++) {
 		int len = snprintf(line, 32, "e %u\n", i);
 
-		if (line_cuts(line, (size_t)len))
+		if (line_cuts(line, (size_t)len, false))
 			return (size_t)len;
 	}
 }
@@ -548,6 +574,7 @@ main(void)
 		cmocka_unit_test(texts_up_to_the_limit_stay_whole),
 		cmocka_unit_test(one_byte_more_is_cut),
 		cmocka_unit_test(pieces_end_where_the_rule_says),
+		cmocka_unit_test(lists_are_cut_earlier_and_finer),
 		cmocka_unit_test(a_list_is_covered_by_its_content),
 		cmocka_unit_test(one_changed_line_changes_few_pieces),
 		cmocka_unit_test(the_same_text_is_cut_the_same_again),
