@@ -31,6 +31,7 @@ static const struct output_field duplicate_fields[] = {
 };
 
 struct named {
+	int64_t now;
 	char name[256], type[256];
 };
 
@@ -40,7 +41,7 @@ first_name(void *arg, const struct catalog_version *v, struct fault *why)
 	struct named *n = arg;
 
 	(void)why;
-	if (n->name[0] != '\0')
+	if (n->name[0] != '\0' || (v->v.expires != 0 && v->v.expires <= n->now))
 		return BLK_OK;
 	snprintf(n->name, sizeof(n->name), "%s", v->v.name);
 	snprintf(n->type, sizeof(n->type), "%s", v->v.type);
@@ -104,7 +105,7 @@ print_duplicate(struct cli *c, struct output *out, struct store *s,
 	const struct catalog_query q = { .content = &d->id, .named = true };
 	uint64_t more = d->count > d->places ? d->count - d->places : 0;
 	struct catalog *cat = store_catalog(s);
-	struct named n = { .name = "" };
+	struct named n = { .now = store_now(s) };
 	char hex[DIGEST_HEX];
 	enum blk_status st;
 

@@ -19,6 +19,7 @@ dedup_groups_release(struct dedup_groups *g)
 struct grouping {
 	struct store *s;
 	enum dedup_by by;
+	int64_t now; /* what expired by then is hidden */
 	struct dedup_groups *g;
 	size_t cap;
 	/* Versions of the group at hand. */
@@ -31,6 +32,12 @@ static const char *
 label_of(const struct grouping *x, const struct catalog_version *v)
 {
 	return x->by == DEDUP_NAME ? v->v.name : v->v.type;
+}
+
+static bool
+is_hidden(const struct grouping *x, const struct catalog_version *v)
+{
+	return v->v.expires != 0 && v->v.expires <= x->now;
 }
 
 /* Where the group of a label stands, or is to stand. */
@@ -75,6 +82,8 @@ see_size(void *arg, const struct catalog_version *v, struct fault *why)
 	size_t at = place_of(x->g, label);
 	enum blk_status st = BLK_OK;
 
+	if (is_hidden(x, v))
+		return BLK_OK;
 	if (at == x->g->groups || strcmp(x->g->group[at].label, label) != 0)
 		st = add_group(x, at, label, why);
 	if (st == BLK_OK) {
@@ -90,7 +99,7 @@ see_root(void *arg, const struct catalog_version *v, struct fault *why)
 	struct grouping *x = arg;
 	enum blk_status st;
 
-	if (strcmp(label_of(x, v), x->label) != 0)
+	if (is_hidden(x, v) || strcmp(label_of(x, v), x->label) != 0)
 		return BLK_OK;
 	st = array_grow(
 	    (void **)&x->root, x->roots, &x->roots_cap, sizeof(*x->root), why);
@@ -155,7 +164,7 @@ dedup_group(struct store *s, enum dedup_by by, size_t top,
     struct dedup_groups *g, struct fault *why)
 {
 	const struct catalog_query q = { .named = by == DEDUP_NAME };
-	struct grouping x = { .s = s, .by = by, .g = g };
+	struct grouping x = { .s = s, .by = by, .now = store_now(s), .g = g };
 	struct catalog *c = store_catalog(s);
 	enum blk_status st;
 

@@ -121,7 +121,7 @@ struct dedup_groups {
 void dedup_groups_release(struct dedup_groups *g);
 
 /* What is saved by name (without the 64-hex ones), or by type; the top
- * largest.  Walks the structure of these. */
+ * largest, without what has expired.  Walks the structure of these. */
 MUST_USE enum blk_status dedup_group(struct store *s, enum dedup_by by,
     size_t top, struct dedup_groups *g, struct fault *why);
 
