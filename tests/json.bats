@@ -74,12 +74,19 @@ say_all() {
 	done
 	id=$(sha text)
 	j 0 blk-ls --refs "$id"
+	mkdir twice
+	cp big twice/one
+	cp big twice/two
+	j 0 blk-backup create -N twice twice
 	j 0 blk-dedup
 	j 0 blk-dedup --chunks big
 	j 0 blk-dedup --estimate big
 	j 0 blk-dedup --apply
 	j 0 blk-rm -n other
 	j 0 blk-rm other
+	j 0 blk-put -N soon --expires 1s text
+	sleep 1.1
+	j 0 blk-gc -n
 	j 0 blk-gc
 	j 0 blk-stat -v
 	j 0 blk-stat text snap
