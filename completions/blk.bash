@@ -94,8 +94,8 @@ _blk_facts() {
 		arguments='--chunk-size= --compression= --segment-size= --shared= --store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-ls')
-		options='--recursive --versions --objects --chunks --segments --refs --links --log --type --since --until --min-index --max-index --attr KEY --host --sort --reverse --limit --offset --count --long --format --store --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
-		arguments='--versions= --chunks= --refs= --links= --type= --since= --until= --min-index= --max-index= --host= --sort=name|time|size|index|id --limit= --offset= --format= --store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
+		options='--recursive --versions --objects --chunks --segments --refs --links --log --type --since --until --min-index --max-index --attr --host --sort --reverse --limit --offset --count --long --format --store --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
+		arguments='--versions= --chunks= --refs= --links= --type= --since= --until= --min-index= --max-index= --attr= --host= --sort=name|time|size|index|id --limit= --offset= --format= --store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-put')
 		options='--name --type --attr --link --files-from --exec --ref --if-head --keep-last --expires --tee --id-file --expect-id --min-size --no-dedup --commit-every --batch --atomic --store --dry-run --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'

@@ -263,6 +263,20 @@ demo_page() {
 	[ "${COMPREPLY[*]}" = page-1 ]
 }
 
+@test "an argument of which a part is optional is an argument" {
+	# shellcheck disable=SC1091
+	source "$SRC/completions/blk.bash"
+	touch word
+	COMP_WORDS=(blk-ls --attr '') COMP_CWORD=2
+	_blk blk-ls '' --attr
+	[ ${#COMPREPLY[@]} -eq 0 ]
+	COMP_WORDS=(blk-ls K) COMP_CWORD=1
+	_blk blk-ls K blk-ls
+	[ ${#COMPREPLY[@]} -eq 0 ]
+	run ! grep -E -e '(-l |--)[a-z-]+ [A-Z]' "$SRC/completions/_blk" \
+		"$SRC/completions/blk.bash" "$SRC/completions/blk.fish"
+}
+
 @test "a completion that has lost an option is noticed" {
 	demo cli-demo
 	sh "$SRC/completions/generate" bash cli-demo >blk.bash
@@ -312,6 +326,50 @@ demo_page() {
 	zsh -f told.zsh cli-demo fail | sort -u >offer
 	{ cli-demo --help; cli-demo fail --help; } | defined | sort -u >help
 	same 'cli-demo fail (zsh)' help offer
+}
+
+# Each command, and each of its subcommands, as one would begin to type it.
+beginnings() {
+	local command sub
+
+	for command in $(built); do
+		echo "$command"
+		for sub in $(subcommands "$command"); do
+			echo "$command $sub"
+		done
+	done
+}
+
+@test "fish offers the options of every command" {
+	command -v fish >/dev/null || skip 'needs fish'
+	while read -r words; do
+		fish --no-config -c "source $SRC/completions/blk.fish
+			complete -C '$words --'" </dev/null 2>err | cut -f 1 |
+			sed 's/=$//' | sort -u >offer
+		[ ! -s err ] || fail "$(head -n 3 err)"
+		# shellcheck disable=SC2086
+		$words --help | below Options 'Common options' | defined | grep '^--' >help
+		same "$words (fish)" help offer
+	done < <(beginnings)
+}
+
+@test "zsh is told of the options of every command" {
+	command -v zsh >/dev/null || skip 'needs zsh'
+	zsh -n "$SRC/completions/_blk"
+	cat >told.zsh <<-END
+		_arguments() {
+			print -rl -- "\$@" |
+				sed -nE 's/^\*(-[^-[+]|--[a-z0-9-]+).*/\1/p'
+			state=argument
+		}
+		service=\$1 words=(\$2)
+		source $SRC/completions/_blk
+	END
+	while read -r command sub; do
+		zsh -f told.zsh "$command" "$sub" </dev/null | sort -u >offer
+		{ "$command" --help; "$command" $sub --help; } | defined | sort -u >help
+		same "$command $sub (zsh)" help offer
+	done < <(beginnings)
 }
 
 # The literal lines below EXAMPLES, as a shell reads them.
