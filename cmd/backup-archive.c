@@ -328,6 +328,7 @@ parse_import(struct cli *c, struct import *i)
 		cli_usage(c, "-N: %s", why.text);
 	i->o.tag = (const char *const *)i->tags.item;
 	i->o.tags = i->tags.count;
+	i->o.dry_run = c->common.dry_run;
 	i->o.jobs = c->common.jobs;
 	i->o.max_memory = c->common.max_memory;
 	i->o.problem = problem;
@@ -359,18 +360,25 @@ report_import(
 		{ .name = "snapshot_id" },
 		{ .name = NULL },
 	};
+	const struct archives_totals *t = &i->run.totals;
 	struct output_options o = cli_output(i->run.c);
+	bool dry_run = i->o.dry_run;
 	struct output *out = NULL;
 	char hex[DIGEST_HEX], tree[DIGEST_HEX];
 	enum blk_status st;
 
+	if (dry_run)
+		cli_note(i->run.c, 0,
+		    "would store %ju files of %ju bytes as a version of %s",
+		    (uintmax_t)t->files, (uintmax_t)t->bytes, i->o.name);
 	o.type = "snapshot";
 	o.field = fields;
 	o.format = "%(snapshot_id)";
 	digest_hex(&r->snapshot, hex);
 	digest_hex(&r->tree, tree);
 	st = output_open(&o, &out, why);
-	if (st == BLK_OK && !i->run.c->common.json && !i->run.c->common.quiet) {
+	if (st == BLK_OK && !dry_run && !i->run.c->common.json &&
+	    !i->run.c->common.quiet) {
 		output_begin(out, "snapshot");
 		output_string(out, "snapshot_id", hex);
 		st = output_end(out, why);
@@ -378,9 +386,12 @@ report_import(
 	if (st == BLK_OK) {
 		output_begin(out, "summary");
 		put_totals(out, &i->run.totals);
-		output_string(out, "snapshot_id", hex);
-		output_string(out, "tree_id", tree);
-		output_u64(out, "version", r->number);
+		output_bool(out, "dry_run", dry_run);
+		if (!dry_run) {
+			output_string(out, "snapshot_id", hex);
+			output_string(out, "tree_id", tree);
+			output_u64(out, "version", r->number);
+		}
 		st = output_end(out, why);
 	}
 	if (st == BLK_OK)
@@ -432,6 +443,6 @@ const struct cli_command backup_import_command = {
 	.usage = "[OPTION]... [FILE]",
 	.about = "make a snapshot of an archive",
 	.option = import_options,
-	.common = CLI_COMMON,
+	.common = CLI_COMMON | CLI_DRY_RUN,
 	.run = run_import,
 };

@@ -53,7 +53,7 @@ _blk_facts() {
 		arguments='--format=tar|zip|cpio --output=@ -o=@ --store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-backup import')
-		options='--name --tag --host --zip --all-xattrs --max-size --store --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
+		options='--name --tag --host --zip --all-xattrs --max-size --store --dry-run --null --json --color --progress --no-progress --lock-wait --jobs --max-memory --quiet --verbose --help --version'
 		arguments='--name= -N= --tag= --host= --max-size= --store=@ -s=@ --color=auto|always|never --lock-wait= --jobs= -j= --max-memory='
 		;;
 	'blk-check')

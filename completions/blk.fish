@@ -202,6 +202,7 @@ complete -c blk-backup -n '__fish_seen_subcommand_from import' -l zip -d 'the ar
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -l all-xattrs -d 'take trusted.* and all of security.* too'
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -l max-size -x -d 'refuse archives of more bytes of files (default: 1T)'
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -s s -l store -r -d 'the store to use (default: BLK_STORE, else ~/.local/share/blk)'
+complete -c blk-backup -n '__fish_seen_subcommand_from import' -s n -l dry-run -d 'change nothing, say what would be done'
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -s 0 -l null -d 'NUL instead of newline, in and out'
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -l json -d 'print JSON Lines'
 complete -c blk-backup -n '__fish_seen_subcommand_from import' -l color -x -a 'auto always never' -d 'colour the output (auto: on a terminal)'

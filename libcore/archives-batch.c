@@ -287,6 +287,8 @@ batches_finish(struct batches *b, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
+	if (b == NULL)
+		return BLK_OK;
 	if (b->filling != NULL && b->filling->items > 0)
 		hand_on(b);
 	while (st == BLK_OK && b->first != NULL)

@@ -33,7 +33,8 @@ MUST_USE enum blk_status batches_room(
  * Without this call the room is given away again. */
 MUST_USE enum blk_status batches_add(
     struct batches *b, size_t len, uint32_t file, struct fault *why);
-/* Wait until all is stored, and every id known: w may be committed then. */
+/* Wait until all is stored, and every id known: w may be committed then.
+ * NULL: there is nothing. */
 MUST_USE enum blk_status batches_finish(struct batches *b, struct fault *why);
 
 #endif

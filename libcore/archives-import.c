@@ -108,6 +108,8 @@ begin_content(struct import *m, struct content *c, bool is_set, uint64_t said,
     struct fault *why)
 {
 	*c = (struct content){ .cap = is_set ? (size_t)said : BATCH_FILE };
+	if (m->o->dry_run)
+		return BLK_OK;
 	return is_set && said > BATCH_FILE
 	    ? lane_begin(m->lane, why)
 	    : batches_room(m->batches, c->cap, &c->room, why);
@@ -144,7 +146,7 @@ add_bytes(struct import *m, struct content *c, const void *data, uint64_t len,
 		if (c->room != NULL)
 			memcpy(c->room + c->len, data != NULL ? data : m->zeros,
 			    n);
-		else
+		else if (!m->o->dry_run)
 			st = lane_add(
 			    m->lane, data != NULL ? data : m->zeros, n, why);
 		c->len += n;
@@ -202,7 +204,7 @@ take_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
 		st = add_bytes(m, &c, NULL, (uint64_t)said - at, why);
 	e->size = c.len;
 	*batched = c.room != NULL;
-	return st != BLK_OK || *batched
+	return st != BLK_OK || *batched || m->o->dry_run
 	    ? st
 	    : lane_end(m->lane, &e->id, &e->size, why);
 }
@@ -412,6 +414,8 @@ store_dir(
 
 	if (stopped(m))
 		return fault(why, BLK_BUSY, "stopped");
+	if (m->o->dry_run)
+		return BLK_OK;
 	return lane_structure(m->lane, KIND_TREE,
 	    text->data != NULL ? text->data : (const uint8_t *)"", text->len,
 	    id, why);
@@ -464,6 +468,8 @@ end_snapshot(struct import *m, struct digest *id, struct fault *why)
 	if (m->names.node[NAMES_ROOT].made_up)
 		root->mtime = m->newest;
 	count_members(m);
+	if (m->o->dry_run)
+		return BLK_OK;
 	m->snap.tree = root->id;
 	m->snap.end = store_now(m->s);
 	st = tree_format_root(root, &line, why);
@@ -509,11 +515,22 @@ decide(void *arg, struct store *s, struct commit *k, struct fault *why)
 }
 
 static enum blk_status
+open_writer(struct import *m, unsigned jobs, struct fault *why)
+{
+	const struct writer_options wo = { .lanes = jobs + 1,
+		.max_memory = m->o->max_memory };
+	enum blk_status st = writer_open(m->s, &wo, &m->w, why);
+
+	if (st != BLK_OK)
+		return st;
+	m->lane = writer_lane(m->w, 0);
+	return batches_new(m->w, jobs, &m->names, &m->batches, why);
+}
+
+static enum blk_status
 run(struct import *m, struct archives_result *r, struct fault *why)
 {
 	unsigned jobs = m->o->jobs > 0 ? m->o->jobs : 1;
-	const struct writer_options wo = { .lanes = jobs + 1,
-		.max_memory = m->o->max_memory };
 	struct naming naming = { m, r };
 	struct store_outcome out;
 	enum blk_status st;
@@ -528,12 +545,8 @@ run(struct import *m, struct archives_result *r, struct fault *why)
 		st = begin_snapshot(m, why);
 	if (st == BLK_OK)
 		st = open_archive(m, why);
-	if (st == BLK_OK)
-		st = writer_open(m->s, &wo, &m->w, why);
-	if (st != BLK_OK)
-		return st;
-	m->lane = writer_lane(m->w, 0);
-	st = batches_new(m->w, jobs, &m->names, &m->batches, why);
+	if (st == BLK_OK && !m->o->dry_run)
+		st = open_writer(m, jobs, why);
 	if (st == BLK_OK)
 		st = read_members(m, why);
 	if (st == BLK_OK)
@@ -543,8 +556,9 @@ run(struct import *m, struct archives_result *r, struct fault *why)
 	if (st == BLK_OK)
 		st = end_snapshot(m, &r->snapshot, why);
 	r->tree = m->snap.tree;
-	return st == BLK_OK ? writer_commit(m->w, decide, &naming, &out, why)
-	                    : st;
+	return st == BLK_OK && !m->o->dry_run
+	    ? writer_commit(m->w, decide, &naming, &out, why)
+	    : st;
 }
 
 enum blk_status

@@ -83,6 +83,7 @@ struct archives_import_options {
 	size_t tags;
 	bool zip; /* may it be a zip too?  tar and cpio only, otherwise */
 	bool privileged_xattrs; /* trusted.* and all of security.* too */
+	bool dry_run; /* read it all, say what is wrong; store nothing */
 	/*
 	 * Bytes of all files together; 0: 1 TiB.  A few bytes of an archive
 	 * can stand for any number.

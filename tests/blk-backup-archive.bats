@@ -49,6 +49,35 @@ load backup
 	[ "$(blk-get a:/sub/x)" = x ]
 }
 
+@test "import -n reads all of it, says what it would store, and stores nothing" {
+	make_tree src
+	random_file 3000000 long src/long
+	tar -cf a.tar src
+	(cd src && find . | cpio -o --quiet) >a.cpio 2>/dev/null || rm -f a.cpio
+	for file in a.tar a.cpio; do
+		[ -e "$file" ] || continue
+		rm -rf before
+		cp -a store before
+		run -0 --separate-stderr blk-backup import -n -N name "$file"
+		[ -z "$output" ]
+		[[ $stderr == 'blk-backup: would store '*' files of '*' bytes as a version of name' ]] ||
+			fail "$stderr"
+		blk-backup import -n --json -N name "$file" | jq 'del(.dry_run)' >said
+		diff -r -x 'index-1.db*' before store
+		[ -z "$(blk-ls name 2>&- || :)" ]
+		blk-backup import --json -N name "$file" |
+			jq 'del(.dry_run, .snapshot_id, .tree_id, .version)' | diff said -
+		blk-rm -q name
+	done
+	head -c 100000 a.tar >cut.tar
+	run -2 blk-backup import -n -N name cut.tar
+	run -2 blk-backup import -n -N name --max-size 1K a.tar
+	tar -C src -cPf evil.tar --transform 's,^numbers,../../evil,' numbers
+	run -3 --separate-stderr blk-backup import -n -N name evil.tar
+	[[ $stderr == *'../../evil'* ]] || fail "$stderr"
+	run -6 blk-backup import -n -s none -N name a.tar
+}
+
 @test "what a zip cannot hold is named, once, exit 3" {
 	mkdir -p src/sub
 	mkfifo src/sub/fifo
