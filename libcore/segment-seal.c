@@ -57,12 +57,16 @@ put_trailer(uint8_t *p, const uint8_t *file, const uint8_t *table)
 static enum blk_status
 put_header(const struct segment_builder *b, uint8_t *p, struct fault *why)
 {
+	enum blk_status st;
+
 	memset(p, 0, SEGMENT_HEADER);
 	memcpy(p, SEGMENT_MAGIC, 8);
 	put_le32(p + 8, SEGMENT_VERSION);
 	memcpy(p + 24, b->origin.store, 16);
 	memcpy(p + 40, b->origin.session, 16);
-	return digest_random(p + 56, 16, why);
+	st = digest_random(p + 56, 16, why);
+	put_le64(p + SEGMENT_CHECKED, digest_xxh64(p, SEGMENT_CHECKED));
+	return st;
 }
 
 static enum blk_status

@@ -47,28 +47,43 @@ segment_table_release(struct segment_table *t)
 	*t = (struct segment_table){ 0 };
 }
 
-enum blk_status
-segment_header(const void *bytes, size_t len, const uint8_t store[16],
-    struct segment_origin *origin, struct fault *why)
+/* Is it of a version, and with features, that we can read?  Of a header that is
+ * as it was written. */
+static enum blk_status
+check_version(const uint8_t *p, struct fault *why)
 {
-	const uint8_t *p = bytes;
-	uint32_t version, incompat;
+	uint32_t version = get_le32(p + 8);
+	uint32_t incompat = get_le32(p + 12) & ~SEGMENT_INCOMPAT_KNOWN;
 
-	if (len < SEGMENT_HEADER)
-		return fault(why, BLK_CORRUPT, "header is cut off");
-	if (memcmp(p, SEGMENT_MAGIC, 8) != 0)
-		return fault(why, BLK_CORRUPT, "not a segment");
-	version = get_le32(p + 8);
 	if (version > SEGMENT_VERSION)
 		return fault_newer(why,
 		    "segment version %" PRIu32 " needs a newer blk", version);
 	if (version == 0)
 		return fault(why, BLK_CORRUPT, "segment version 0");
-	incompat = get_le32(p + 12) & ~SEGMENT_INCOMPAT_KNOWN;
 	if (incompat != 0)
 		return fault_newer(why,
 		    "segment features %#" PRIx32 " need a newer blk", incompat);
-	if (!bytes_are_zero(p + 20, 4) || !bytes_are_zero(p + 72, 24))
+	return BLK_OK;
+}
+
+enum blk_status
+segment_header(const void *bytes, size_t len, const uint8_t store[16],
+    struct segment_origin *origin, struct fault *why)
+{
+	const uint8_t *p = bytes;
+	enum blk_status st;
+
+	if (len < SEGMENT_HEADER)
+		return fault(why, BLK_CORRUPT, "header is cut off");
+	if (memcmp(p, SEGMENT_MAGIC, 8) != 0)
+		return fault(why, BLK_CORRUPT, "not a segment");
+	if (digest_xxh64(p, SEGMENT_CHECKED) != get_le64(p + SEGMENT_CHECKED))
+		return fault(why, BLK_CORRUPT, "header is damaged");
+	st = check_version(p, why);
+	if (st != BLK_OK)
+		return st;
+	if (!bytes_are_zero(p + 20, 4) ||
+	    !bytes_are_zero(p + 72, SEGMENT_CHECKED - 72))
 		return fault(why, BLK_CORRUPT, "header: reserved bytes in use");
 	if (store != NULL && memcmp(p + 24, store, 16) != 0)
 		return fault(why, BLK_CORRUPT, "segment of another store");

@@ -25,6 +25,7 @@
 #include "fault.h"
 
 #define SEGMENT_HEADER 96
+#define SEGMENT_CHECKED 88 /* bytes of it; then their XXH3-64 */
 #define SEGMENT_TRAILER 64
 #define SEGMENT_MAX ((size_t)256 << 20)      /* a whole segment file */
 #define SEGMENT_FRAME_MAX ((size_t)16 << 20) /* plain bytes of a frame */
@@ -149,8 +150,8 @@ MUST_USE enum blk_status segment_peek(struct segment_builder *b, uint32_t index,
     const void **data, size_t *len, struct fault *why);
 
 /*
- * End the file: draw 16 random bytes into the header, write table and
- * trailer, and name it.
+ * End the file: write header (with 16 random bytes), table and trailer, and
+ * name it.
  *
  * *bytes, *len: the whole file, borrowed until the next call on b.
  * *id:          its SHA-256.
@@ -171,9 +172,10 @@ void segment_reset(struct segment_builder *b);
  */
 
 /*
- * Check a header: magic, version, store (unless NULL), unknown incompat
- * bits, reserved bytes.  BLK_CORRUPT; BLK_FAILED for a newer format
- * ("needs a newer blk").  *origin, unless NULL, is filled.
+ * Check a header: magic and check, which stand where they do in every version;
+ * then version, unknown incompat bits, reserved bytes, store (unless NULL).
+ * BLK_CORRUPT; BLK_FAILED for a newer format ("needs a newer blk"), which no
+ * damage looks like.  *origin, unless NULL, is filled.
  */
 MUST_USE enum blk_status segment_header(const void *bytes, size_t len,
     const uint8_t store[16], struct segment_origin *origin, struct fault *why);

@@ -6,11 +6,9 @@
  *
  * ACKED holds a file for each object that was promised, named by its id.  An
  * index is made in INDEX, which must be empty; each byte is tried with it and
- * without any.  Bytes of a header that mean nothing to a reader, where nothing
- * else covers them (blk-store(5), Header), may stay unseen.  EVERY takes each
- *so-manieth byte only, from FROM on.  Prints what was not as it must be, and
- *how many bytes were tried; exit 1 if any was not.  The store is as before when
- *it ends.
+ * without any.  EVERY takes each so-manieth byte only, from FROM on, but of a
+ * header one in seven.  Prints what was not as it must be, and how many bytes
+ * were tried; exit 1 if any was not.  The store is as before when it ends.
  */
 #include <dirent.h>
 #include <err.h>
@@ -37,7 +35,7 @@ struct promise {
 
 static const char *store, *index_dir;
 static char *file[FILES];
-static const char *head = ""; /* of the log */
+static bool in_config; /* the byte that is turned over */
 static size_t files, promises, tried, bad;
 static struct promise promise[PROMISES];
 
@@ -88,10 +86,7 @@ find_files(const char *dir)
 		}
 		must(files < FILES, "too many files");
 		must(chmod(path, 0600) == 0, path);
-		file[files] = strdup(path);
-		if (strstr(path, "/log/") != NULL && strcmp(path, head) > 0)
-			head = file[files];
-		files++;
+		file[files++] = strdup(path);
 	}
 	closedir(d);
 }
@@ -165,13 +160,13 @@ say(const char *path, size_t at, bool indexed, const char *what,
 	bad++;
 }
 
-/* What may come of a damaged store: a word about the damage, or of a format
- * that only a newer blk knows. */
+/* What may come of a damaged store: a word about the damage; config has no
+ * check, and may seem to be of a format that only a newer blk knows. */
 static bool
 is_said(enum blk_status st, const struct fault *why)
 {
 	return why->text[0] != '\0' &&
-	    (st == BLK_CORRUPT || fault_is_newer(st, why));
+	    (st == BLK_CORRUPT || (in_config && fault_is_newer(st, why)));
 }
 
 /* Without an index the damage may be in all that tells of an object; and what
@@ -218,17 +213,6 @@ is_found(struct store *s, struct fault *why)
 	return st == BLK_OK ? r.findings > 0 : is_said(st, why);
 }
 
-/* Compat bits, the session and the random bytes: of checkpoints, and of the
- * head of the log unless an index knows its hash. */
-static bool
-means_nothing(const char *path, size_t at, bool indexed)
-{
-	bool bare = strstr(path, "/checkpoint/") != NULL ||
-	    (!indexed && strcmp(path, head) == 0);
-
-	return bare && ((at >= 16 && at < 20) || (at >= 40 && at < 72));
-}
-
 static void
 look(const char *path, size_t at, bool indexed)
 {
@@ -251,12 +235,23 @@ look(const char *path, size_t at, bool indexed)
 			say(path, at, indexed, wrong, &why);
 	}
 	why = (struct fault)FAULT_NONE;
-	if (!is_found(s, &why) && !means_nothing(path, at, indexed))
+	if (!is_found(s, &why))
 		say(path, at, indexed, "not found", &why);
 	store_close(s);
 }
 
 /* --- all of them --- */
+
+#define STRIDE 7 /* in a header, at most */
+
+static size_t
+next(size_t at, size_t every, size_t from)
+{
+	if (at >= SEGMENT_HEADER || every <= STRIDE)
+		return at + every;
+	at += STRIDE;
+	return at < SEGMENT_HEADER ? at : SEGMENT_HEADER + from % every;
+}
 
 static void
 turn(const char *path, size_t every, size_t from)
@@ -266,7 +261,9 @@ turn(const char *path, size_t every, size_t from)
 	uint8_t byte, other;
 
 	must(fd >= 0 && fstat(fd, &sb) == 0, path);
-	for (size_t at = from; at < (size_t)sb.st_size; at += every) {
+	in_config = path == file[files - 1];
+	for (size_t at = from % (every < STRIDE ? every : STRIDE);
+	     at < (size_t)sb.st_size; at = next(at, every, from)) {
 		must(pread(fd, &byte, 1, (off_t)at) == 1, path);
 		other = byte ^ (uint8_t)(1 << at % 8);
 		must(pwrite(fd, &other, 1, (off_t)at) == 1, path);
@@ -323,7 +320,7 @@ main(int argc, char *argv[])
 	file[files++] = strdup(path);
 	look_first();
 	for (size_t i = 0; i < files; i++)
-		turn(file[i], every, from % every);
+		turn(file[i], every, from);
 	printf("%zu bytes of %zu files turned over, %zu objects, %zu bad\n",
 	    tried, files, promises, bad);
 	return bad > 0 || tried == 0;

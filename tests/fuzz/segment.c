@@ -21,14 +21,17 @@ must(bool so)
 		abort();
 }
 
-/* Let the trailer's check be that of the table, wherever that is. */
+/* Let the checks be those of the header and of the table, wherever that is. */
 static void
-mend_trailer(uint8_t *file, size_t size)
+mend(uint8_t *file, size_t size)
 {
 	uint64_t offset, length;
 	struct fault why;
 	uint8_t *trailer;
 
+	if (size >= SEGMENT_HEADER)
+		put_le64(file + SEGMENT_CHECKED,
+		    digest_xxh64(file, SEGMENT_CHECKED));
 	if (size < SEGMENT_TRAILER)
 		return;
 	trailer = file + size - SEGMENT_TRAILER;
@@ -100,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	must(file != NULL);
 	memcpy(file, data, size);
-	mend_trailer(file, size);
+	mend(file, size);
 	if (segment_parse(file, size, NULL, &t, &why) == BLK_OK) {
 		try_table(file, &t);
 		segment_table_release(&t);

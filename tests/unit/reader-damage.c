@@ -271,6 +271,7 @@ a_segment_of_a_newer_format_is_refused(void **state)
 	assert_non_null(newer);
 	memcpy(newer, file, len);
 	newer[8] = 2;
+	put_le64(newer + SEGMENT_CHECKED, digest_xxh64(newer, SEGMENT_CHECKED));
 	OK(digest_of(newer, len, &segment, &p.why));
 	OK(store_publish(p.s, &segment, newer, len, &t, &p.why));
 	p.segment[p.segments++] = segment;
