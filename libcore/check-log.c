@@ -58,7 +58,7 @@ check_config(struct check *c, struct fault *why)
 
 	if (st == BLK_OK)
 		known = check_true_config(c->s, &want, &reason);
-	if (known == BLK_FAILED && !fault_is_newer(known, &reason)) {
+	if (known == BLK_FAILED) {
 		*why = reason;
 		return known;
 	}
@@ -151,7 +151,7 @@ check_commit(
 	uint64_t newest;
 
 	log_key(number, key);
-	st = check_read_log(c->s, number, &k, why);
+	st = log_read(b, number, store_config(c->s)->store, &k, why);
 	if (st == BLK_OK)
 		st = follow_on(c, h, &k, why);
 	else
@@ -318,14 +318,12 @@ check_checkpoint(struct check *c, uint64_t number, struct fault *why)
 	    store_backend(c->s), number, store, &hash, NULL, why);
 	if (st == BLK_OK) {
 		c->r->checkpoints++;
-		st = check_read_log(c->s, number, &k, why);
+		st = log_read(store_backend(c->s), number, store, &k, why);
 		if (st == BLK_OK && !digest_equal(&k.hash, &hash))
 			st = fault(why, BLK_CORRUPT,
 			    "it names another commit than stands there");
 	}
 	commit_release(&k);
-	if (fault_is_newer(st, why)) /* whoever applied it could read it */
-		st = BLK_CORRUPT;
 	if (st == BLK_ABSENT) { /* two newer ones may have come meanwhile */
 		st = checkpoint_newest(
 		    store_backend(c->s), &newest, &second, why);
@@ -485,7 +483,8 @@ check_file(struct check *c, const struct catalog_segment *seg,
 		st = backend_get(store_backend(c->s), where, 0, header,
 		    sizeof(header), &got, why);
 	if (st == BLK_OK)
-		st = check_header(c, header, got, why);
+		st = segment_header(
+		    header, got, store_config(c->s)->store, NULL, why);
 	return st;
 }
 

@@ -47,16 +47,6 @@ MUST_USE enum blk_status check_spelling(struct check *c,
 /* The key of a segment's file. */
 void check_key(const struct catalog_segment *seg, char key[SEGMENT_KEY_MAX]);
 
-/* As segment_header, of a segment whose table was had from frames: it is of
- * no newer format, so one that seems to be is BLK_CORRUPT. */
-MUST_USE enum blk_status check_header(
-    struct check *c, const void *bytes, size_t len, struct fault *why);
-
-/* As log_read, of a commit that was applied once: it is of no newer format
- * either. */
-MUST_USE enum blk_status check_read_log(
-    struct store *s, uint64_t number, struct commit *k, struct fault *why);
-
 /* The config as it stands; as commit 0 says it, or the newest checkpoint when
  * that is folded. */
 MUST_USE enum blk_status check_read_config(

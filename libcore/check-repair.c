@@ -328,7 +328,8 @@ expected_hash(struct repair *p, uint64_t number, const struct catalog_head *h,
 		*want = h->hash;
 		return BLK_OK;
 	}
-	st = check_read_log(p->s, number + 1, &k, why);
+	st = log_read(store_backend(p->s), number + 1,
+	    store_config(p->s)->store, &k, why);
 	if (st == BLK_OK) {
 		*known = true;
 		*want = k.previous;
@@ -378,7 +379,8 @@ repair_commit(struct repair *p, uint64_t number, const struct catalog_head *h,
 	enum blk_status st;
 	bool known = false, done = false;
 
-	st = check_read_log(p->s, number, &k, why);
+	st = log_read(
+	    store_backend(p->s), number, store_config(p->s)->store, &k, why);
 	commit_release(&k);
 	if (st == BLK_OK || st == BLK_FAILED)
 		return st;
@@ -432,11 +434,8 @@ repair_config(struct repair *p, struct fault *why)
 	enum blk_status st;
 
 	st = check_read_config(p->s, &found, why);
-	if (st == BLK_OK) {
+	if (st == BLK_OK)
 		st = check_true_config(p->s, &want, why);
-		if (fault_is_newer(st, why)) /* damage: it was applied once */
-			st = BLK_CORRUPT;
-	}
 	if (st == BLK_CORRUPT || st == BLK_ABSENT)
 		return BLK_OK; /* nothing to compare it with */
 	if (st != BLK_OK || config_equal(&found, &want))

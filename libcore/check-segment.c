@@ -206,7 +206,8 @@ read_frames(struct check_reader *r, struct fault *why)
 		if (st == BLK_OK)
 			st = read_range(r, at, r->piece, len, why);
 		if (st == BLK_OK && at == 0)
-			st = check_header(r->c, r->piece, len, why);
+			st = segment_header(r->piece, len,
+			    store_config(r->c->s)->store, NULL, why);
 		if (st == BLK_OK)
 			st = hasher_add(r->whole, r->piece, len, why);
 		for (uint32_t k = i; st == BLK_OK && k < next; k++)

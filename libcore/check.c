@@ -75,27 +75,6 @@ check_key(const struct catalog_segment *seg, char key[SEGMENT_KEY_MAX])
 }
 
 enum blk_status
-check_header(struct check *c, const void *bytes, size_t len, struct fault *why)
-{
-	enum blk_status st =
-	    segment_header(bytes, len, store_config(c->s)->store, NULL, why);
-
-	return fault_is_newer(st, why)
-	    ? fault(why, BLK_CORRUPT, "its header is damaged")
-	    : st;
-}
-
-enum blk_status
-check_read_log(
-    struct store *s, uint64_t number, struct commit *k, struct fault *why)
-{
-	enum blk_status st =
-	    log_read(store_backend(s), number, store_config(s)->store, k, why);
-
-	return fault_is_newer(st, why) ? BLK_CORRUPT : st;
-}
-
-enum blk_status
 check_judge(struct check *c, enum blk_status st, enum check_what what,
     const char *where, const struct fault *reason)
 {

@@ -276,38 +276,10 @@ in_place(const struct frames_place *p, enum blk_status st, struct fault *why)
 	return fault_in(why, st, "%s", key);
 }
 
-/* Does the file hash to its name? */
-static enum blk_status
-is_whole(struct frames *f, const struct frames_place *p, bool *yes,
-    struct fault *why)
-{
-	struct hasher *hash = NULL;
-	uint8_t *piece = malloc(TAIL);
-	struct digest found;
-	enum blk_status st;
-	size_t len;
-
-	st = piece == NULL ? fault_nomem(why) : hasher_new(&hash, why);
-	if (st == BLK_OK)
-		st = hasher_begin(hash, why);
-	for (uint64_t at = 0; st == BLK_OK && at < p->bytes; at += len) {
-		len = p->bytes - at < TAIL ? (size_t)(p->bytes - at) : TAIL;
-		st = read_range(f, p, at, piece, len, why);
-		if (st == BLK_OK)
-			st = hasher_add(hash, piece, len, why);
-	}
-	if (st == BLK_OK)
-		st = hasher_end(hash, &found, why);
-	*yes = st == BLK_OK && digest_equal(&found, &p->id);
-	hasher_free(hash);
-	free(piece);
-	return st;
-}
-
 /*
  * Refuse a segment of a newer format: what its table says may mean something
- * else there.  Damage to a header must not take away what lies behind it,
- * which proves itself, so the file has to be what its name says.
+ * else there.  Damage to a header, which is found elsewhere, does not take away
+ * what lies behind it and proves itself.
  */
 static enum blk_status
 refuse_newer(struct frames *f, const struct frames_place *p,
@@ -316,7 +288,6 @@ refuse_newer(struct frames *f, const struct frames_place *p,
 	struct fault reason = FAULT_NONE;
 	uint8_t header[SEGMENT_HEADER];
 	enum blk_status st = BLK_OK;
-	bool whole = false;
 
 	if (len == p->bytes)
 		memcpy(header, e->data, sizeof(header));
@@ -326,8 +297,7 @@ refuse_newer(struct frames *f, const struct frames_place *p,
 	    segment_header(header, sizeof(header), NULL, NULL, &reason) !=
 	        BLK_FAILED)
 		return st;
-	st = is_whole(f, p, &whole, why);
-	return st == BLK_OK && whole ? fault_newer(why, "%s", reason.text) : st;
+	return fault_newer(why, "%s", reason.text);
 }
 
 /* Parse the table of p, whose last len bytes are in e->data. */

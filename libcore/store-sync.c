@@ -304,8 +304,7 @@ load_either(
 	bool newer;
 	enum blk_status st = load_checkpoint(s, newest, &e, why), found;
 
-	/* one byte of its header is enough to look like a newer format */
-	if (!is_gone(st, why) && !fault_is_newer(st, why))
+	if (!is_gone(st, why))
 		return st;
 	found = is_newer(s, &e, &newer, why);
 	if (found != BLK_OK || newer)
