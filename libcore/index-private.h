@@ -244,15 +244,17 @@ uint32_t index_row_check(sqlite3_stmt *s, enum index_table t);
 /* End the use of a statement that is kept, with or without its end. */
 void index_done(sqlite3_stmt *s);
 
-/*
- * Write a row of t: the format holds all its columns in their order; the
- * check is bound behind them, and added to the sum when a row came to be.
- * *made, unless NULL: did it?  *chk, unless NULL: its check.
- */
+/* Of a row that was written: did it come to be, and its check. */
 struct index_made {
 	bool made;
 	uint32_t chk;
 };
+
+/*
+ * Write a row of t: the format holds all its columns in their order; the
+ * check is bound behind them, and added to the sum when a row came to be.
+ * *made, unless NULL, is filled.
+ */
 MUST_USE enum blk_status index_put(struct index *x, enum index_statement which,
     enum index_table t, struct index_made *made, struct fault *why,
     const char *format, ...);
