@@ -93,9 +93,8 @@ static enum blk_status
 note_dirty(struct apply *a, const struct digest *id,
     const struct catalog_facts *f, struct fault *why)
 {
-	enum blk_status st;
-
 	struct dirty d = { .id = *id, .first = a->wases };
+	enum blk_status st;
 	unsigned kinds = 0;
 
 	for (int c = 0; c < CLASSES; c++)
@@ -122,11 +121,10 @@ note_dirty(struct apply *a, const struct digest *id,
 static bool
 facts_matter(const struct catalog_facts *f)
 {
-	bool matter = false;
-
 	for (int c = 0; c < CLASSES; c++)
-		matter = matter || f->count[c] > 0 || f->lost[c];
-	return matter;
+		if (f->count[c] > 0 || f->lost[c])
+			return true;
+	return false;
 }
 
 static int
