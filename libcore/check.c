@@ -87,13 +87,28 @@ check_judge(struct check *c, enum blk_status st, enum check_what what,
 	return BLK_OK;
 }
 
+/* *walks: the rows of segments can be read, without which nothing else can be
+ * looked at. */
 static enum blk_status
-check_index(struct check *c, struct fault *why)
+check_index(struct check *c, bool *walks, struct fault *why)
 {
 	struct catalog *cat = store_catalog(c->s);
+	struct catalog_segment seg = { .seq = 0 };
+	struct fault ignored = FAULT_NONE;
 	enum blk_status st = cat->type->verify(cat, CATALOG_IDS, why);
 
-	return check_judge(c, st, CHECK_INDEX, "index", why);
+	*walks = true;
+	if (st != BLK_CORRUPT)
+		return st;
+	check_say(c, CHECK_INDEX, "index", NULL, why->text);
+	while ((st = cat->type->segment_next(cat, seg.seq, &seg, &ignored)) ==
+	    BLK_OK)
+		;
+	*walks = st != BLK_CORRUPT;
+	if (st == BLK_ABSENT || st == BLK_CORRUPT)
+		return BLK_OK;
+	*why = ignored;
+	return st;
 }
 
 /* Tell the catalog what is damaged: readers then look for other copies. */
@@ -118,6 +133,25 @@ write_notes(struct check *c, struct fault *why)
 	return st;
 }
 
+static enum blk_status
+check_all(struct check *c, struct check_data **data, struct fault *why)
+{
+	enum blk_status st = check_log(c, why);
+	bool walks = false;
+
+	if (st == BLK_OK)
+		st = check_index(c, &walks, why);
+	if (st != BLK_OK || !walks)
+		return st;
+	if (c->o->share != CHECK_NONE)
+		st = check_data_begin(c, data, why);
+	if (st == BLK_OK)
+		st = check_tables(c, why);
+	if (st == BLK_OK)
+		st = check_trace(c, why);
+	return st;
+}
+
 enum blk_status
 check_run(struct store *s, const struct check_options *o,
     struct check_report *r, struct fault *why)
@@ -132,15 +166,7 @@ check_run(struct store *s, const struct check_options *o,
 	if (st == BLK_OK)
 		st = store_sync(s, why);
 	if (st == BLK_OK)
-		st = check_log(&c, why);
-	if (st == BLK_OK)
-		st = check_index(&c, why);
-	if (st == BLK_OK && o->share != CHECK_NONE)
-		st = check_data_begin(&c, &data, why);
-	if (st == BLK_OK)
-		st = check_tables(&c, why);
-	if (st == BLK_OK)
-		st = check_trace(&c, why);
+		st = check_all(&c, &data, why);
 	st = check_data_end(data, st, why);
 	if (st == BLK_OK)
 		st = write_notes(&c, why);

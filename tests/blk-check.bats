@@ -127,6 +127,22 @@ flip() {
 	blk-check --read-data
 }
 
+@test "a row of any table that is not as it was written is a finding, and repaired" {
+	need sqlite3
+	blk-config set user.a b
+	for table in segments facts versions names sums records; do
+		sqlite3 "$BLK_STORE/index-1.db" "UPDATE $table SET chk = chk + 1
+			WHERE chk = (SELECT min(chk) FROM $table)"
+		run -4 --separate-stderr blk-check --read-data
+		[[ $output == *"is damaged (table $table)"* ]] ||
+			fail "$table: $output"
+		[ -z "$stderr" ] || fail "$table: $stderr"
+		run -0 blk-check --repair
+		run -0 --separate-stderr blk-check --read-data
+		[ -z "$output$stderr" ] || fail "$table: $output$stderr"
+	done
+}
+
 @test "repair of a sound store changes no byte" {
 	(cd "$BLK_STORE" && find config log segments checkpoint -type f |
 		sort | xargs sha256sum) >before
