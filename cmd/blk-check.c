@@ -407,33 +407,44 @@ repair(struct cli *c, const struct request *r, struct opened *opened,
 /* --- the whole --- */
 
 static int
-verdict(const struct request *r, const struct check_report *found,
-    const struct repair_report *p, const struct check_report *again)
+verdict(const struct repair_report *p, const struct check_report *left)
 {
-	if (!r->repair)
-		return found->findings > 0 ? EXIT_CORRUPT : EXIT_DONE;
-	return p->lost > 0 || again->findings > 0 ? EXIT_CORRUPT : EXIT_DONE;
+	return p->lost > 0 || left->findings > 0 ? EXIT_CORRUPT : EXIT_DONE;
+}
+
+static enum blk_status
+make_index(struct cli *c, struct store *s, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	if (!c->common.dry_run)
+		st = store_rebuild(s, why);
+	if (st == BLK_OK)
+		cli_note(c, 0, "%s the index again",
+		    c->common.dry_run ? "would make" : "made");
+	return st;
 }
 
 static enum blk_status
 run(struct telling *t, struct request *r, struct opened *o, int *code,
     struct fault *why)
 {
-	struct check_report found, again = { .findings = 0 };
+	struct check_report found = { .findings = 0 }, left; /* by a repair */
 	struct repair_report p = { .segments = 0 };
 	struct cli *c = t->c;
 	enum blk_status st;
 
 	st = open_store(c, false, NULL, o, why);
-	if (st == BLK_OK && r->rebuild && !c->common.dry_run)
-		st = store_rebuild(o->store, why);
+	if (st == BLK_OK && r->rebuild)
+		st = make_index(c, o->store, why);
 	if (st == BLK_OK)
 		st = check_run(o->store, &r->check, &found, why);
 	/* Where nothing else is wrong: what is damaged is looked for with the
 	 * help of what the index still knows. */
 	if (st == BLK_OK && r->repair && found.of_index > 0 &&
-	    found.of_index == found.findings && !c->common.dry_run)
-		st = store_rebuild(o->store, why);
+	    found.of_index == found.findings)
+		st = make_index(c, o->store, why);
+	left = found;
 	if (st == BLK_OK && r->repair) {
 		st = repair(c, r, o, &p, why);
 		if (st == BLK_OK && found.findings > 0 && !c->common.dry_run) {
@@ -441,13 +452,13 @@ run(struct telling *t, struct request *r, struct opened *o, int *code,
 
 			quick.finding = NULL;
 			quick.share = CHECK_NONE;
-			st = check_run(o->store, &quick, &again, why);
+			st = check_run(o->store, &quick, &left, why);
 		}
 	}
 	if (st == BLK_OK)
 		st = summarize(t, &found, r->repair ? &p : NULL, why);
 	if (st == BLK_OK)
-		*code = verdict(r, &found, &p, &again);
+		*code = verdict(&p, &left);
 	return st;
 }
 

@@ -445,7 +445,9 @@ repair_config(struct repair *p, struct fault *why)
 		st = backend_put(
 		    store_backend(p->s), "config", text.data, text.len, why);
 	if (st == BLK_OK)
-		note(p, "config is made again from commit 0");
+		note(p,
+		    p->o->dry_run ? "would make config again from commit 0"
+		                  : "config is made again from commit 0");
 	buf_release(&text);
 	return st;
 }

@@ -143,6 +143,24 @@ flip() {
 	done
 }
 
+@test "a repair that shall only say what it would do repairs nothing, exit 4" {
+	need sqlite3
+	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE what >= 16'
+	for option in --repair --rebuild-index; do
+		run -4 --separate-stderr blk-check $option -n
+		[[ $stderr == *'would make the index again'* ]] ||
+			fail "$option: $stderr"
+	done
+	run -4 blk-check
+	run -0 --separate-stderr blk-check --repair
+	[[ $stderr == *'made the index again'* ]] || fail "$stderr"
+	flip "$(segment)" 3000
+	run -4 blk-check --read-data
+	run -4 --separate-stderr blk-check --repair -n
+	[[ $stderr == *'would repair 1 segments'* ]] || fail "$stderr"
+	run -4 blk-check --read-data
+}
+
 @test "repair of a sound store changes no byte" {
 	(cd "$BLK_STORE" && find config log segments checkpoint -type f |
 		sort | xargs sha256sum) >before
