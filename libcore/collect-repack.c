@@ -191,7 +191,7 @@ bound_memory(struct repack *p)
 	p->objects_max = UINT64_MAX;
 	if (memory == 0)
 		return;
-	p->objects_max = memory / OBJECT_BYTES;
+	p->objects_max = memory / OBJECT_BYTES + 1; /* one victim goes always */
 	if (most < SEGMENT_LEAST)
 		most = SEGMENT_LEAST;
 	if (p->v.segment_size > most)

@@ -302,6 +302,15 @@ bytes() { # DIRECTORY: of all files below
 	done
 }
 
+@test "a collection goes on with however little memory" {
+	for i in 1 2 3; do seq "$i" 40000 | blk-put -N "n$i" >/dev/null; done
+	blk-rm -q n1 n3
+	run -0 timeout 60 blk-gc --max-unused 0 --max-memory 1
+	[[ $output == *condemned* ]] || fail "$output"
+	[ "$(blk-get n2 | sha256sum)" = "$(seq 2 40000 | sha256sum)" ]
+	blk-check --read-data
+}
+
 @test "expired versions go with the next collection" {
 	id=$(echo secret | blk-put -N n --expires 1s)
 	echo stays | blk-put -N n >/dev/null
