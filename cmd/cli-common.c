@@ -91,6 +91,16 @@ lock_wait(const struct cli *c, const char *arg)
 	return (uint64_t)(s.seconds + 86400 * (s.days + 30 * s.months)) * 1000;
 }
 
+static uint64_t
+max_memory(const struct cli *c, const char *arg)
+{
+	uint64_t size = cli_size(c, "max-memory", arg);
+
+	if (size == 0)
+		cli_usage(c, "--max-memory: '%s' is too little", arg);
+	return size;
+}
+
 static enum cli_choice
 color_choice(const struct cli *c, const char *arg)
 {
@@ -150,7 +160,7 @@ cli_take_common(struct cli *c, int id, const char *arg)
 		m->lock_wait = lock_wait(c, arg);
 		break;
 	case CLI_ID_MAX_MEMORY:
-		m->max_memory = cli_size(c, "max-memory", arg);
+		m->max_memory = max_memory(c, arg);
 		break;
 	default:
 		return false;

@@ -108,6 +108,8 @@ Try 'cli-flat --help'" ] || fail "stderr: $stderr"
 		-j 99999999999999999999
 	run -2 cli-flat --max-memory lots
 	[[ ${lines[0]} == 'cli-flat: --max-memory: '*lots* ]] || fail "$output"
+	refused "--max-memory: '0' is too little" --max-memory 0
+	refused "--max-memory: '0G' is too little" --max-memory=0G
 	run -2 cli-flat --lock-wait 1x
 	[[ ${lines[0]} == 'cli-flat: --lock-wait: '*1x* ]] || fail "$output"
 }
