@@ -56,6 +56,7 @@ struct collect_victims {
 	const struct collect_options *o;
 	struct collect_report *r;
 	uint64_t segment_size;
+	unsigned max_unused;           /* percent; set by collect_choose */
 	struct collect_victim *victim; /* owned */
 	size_t victims, cap;
 };

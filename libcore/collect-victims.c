@@ -131,7 +131,7 @@ survey(struct collect_victims *p, struct shares *sh, struct fault *why)
  * small ones, when there are many.
  */
 static void
-choose(struct collect_victims *p, const struct shares *sh, unsigned max_unused)
+choose(struct collect_victims *p, const struct shares *sh)
 {
 	uint64_t dead = sh->dead, budget = p->o->max_repack;
 	bool pack = sh->small >= SMALL_MIN;
@@ -143,7 +143,7 @@ choose(struct collect_victims *p, const struct shares *sh, unsigned max_unused)
 		const struct catalog_segment *s = &p->victim[i].seg;
 		bool small = s->bytes < p->segment_size / 4;
 		bool wasteful =
-		    dead_bytes(s) > 0 && dead > sh->plain / 100 * max_unused;
+		    dead_bytes(s) > 0 && dead > sh->plain / 100 * p->max_unused;
 
 		if (s->live > 0 && !wasteful && !(small && pack))
 			continue;
@@ -274,7 +274,8 @@ collect_choose(struct collect_victims *p, struct fault *why)
 	if (st == BLK_OK)
 		st = survey(p, &sh, why);
 	if (st == BLK_OK) {
-		choose(p, &sh, (unsigned)unused);
+		p->max_unused = (unsigned)unused;
+		choose(p, &sh);
 		st = find_orphans(p, &l, why);
 	}
 	free(l.item);

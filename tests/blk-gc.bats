@@ -137,6 +137,37 @@ bytes() { # DIRECTORY: of all files below
 	[ "$dead" -lt 150000 ]
 }
 
+dead_bytes() {
+	blk-stat --json | jq 'select(.type == "summary").dead_bytes'
+}
+
+@test "a frame of which hardly anything is dead is copied as it is, unless all shall go" {
+	local i dead
+
+	# Two frames of a segment: of the first 1 of 1000 KB goes, of the second
+	# nearly all.
+	blk-config set frame-size 1000K
+	random_file 1000 gc-small 0small
+	for i in $(seq 10 59); do random_file 20000 "gc-whole-$i" "f$i"; done
+	for i in $(seq 60 99); do random_file 20000 "gc-gone-$i" "f$i"; done
+	blk-put -v 0small f* | awk '{ print $1 }' >ids
+	{ head -n 1 ids; tail -n 40 ids; } | blk-rm -q -T -
+	run -0 blk-gc
+	dead=$(dead_bytes)
+	[ "$dead" -ge 1000 ] || fail "$dead bytes stayed"
+	[ "$dead" -le 41000 ] || fail "$dead bytes stayed"
+	sed -n 2,51p ids | while read -r id; do blk-get "$id" | sha256sum; done | awk '{ print $1 }' | cmp - <(sed -n 2,51p ids)
+	run -0 blk-check --read-data
+	# What is dead and still there may be put again.
+	blk-put -q 0small >/dev/null
+	run -0 blk-get -o got "$(head -n 1 ids)"
+	cmp got 0small
+	blk-rm -q "$(head -n 1 ids)"
+	run -0 blk-gc --max-unused 0
+	[ "$(dead_bytes)" -eq 0 ]
+	run -0 blk-check --read-data
+}
+
 @test "several threads copy what lives, and lose none of it" {
 	local i
 
