@@ -2,6 +2,7 @@
  * An index that several processes use: locks, replacing, reading only; and
  * what users and the medium see of it.
  */
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "index-bench.h"
@@ -182,6 +183,8 @@ processes_write_one_after_the_other_and_lose_nothing(void **state)
 	assert_true(index_bytes(n->c) < ((uint64_t)6 << 20));
 }
 
+static int opened[2]; /* a byte comes when another process has the index */
+
 static int
 yield_until_replaced(struct bench *n)
 {
@@ -189,7 +192,7 @@ yield_until_replaced(struct bench *n)
 	bool replaced = false;
 
 	n->o.lock_wait_ms = 10000;
-	if (reopen(n) != BLK_OK)
+	if (reopen(n) != BLK_OK || write(opened[1], "", 1) != 1)
 		return 2;
 	for (int i = 0; i < 60000 && !replaced; i++) { /* a minute */
 		if (index_yield(n->c, &replaced, &n->why) != BLK_OK)
@@ -210,6 +213,7 @@ a_long_session_lets_others_replace_the_file(void **state)
 	struct bench *n = *state;
 	bool replaced = true;
 	pid_t pid;
+	char byte;
 
 	n->o.lock_wait_ms = 10000;
 	ok(reopen(n));
@@ -218,9 +222,12 @@ a_long_session_lets_others_replace_the_file(void **state)
 	assert_false(replaced);
 	catalog_close(n->c); /* a child would keep its lock */
 	n->c = NULL;
+	assert_int_equal(pipe2(opened, O_CLOEXEC), 0);
 	pid = start(n, yield_until_replaced);
+	close(opened[1]);
 	ok(reopen(n));
-	usleep(50000);
+	assert_int_equal(read(opened[0], &byte, 1), 1);
+	close(opened[0]);
 	ok(index_replace(n->c, &n->fresh, &n->why));
 	assert_true(n->fresh);
 	await(pid);
