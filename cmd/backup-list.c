@@ -71,8 +71,41 @@ summarize(struct output *out, size_t count, struct fault *why)
 	return st == BLK_OK ? output_finish(out, why) : st;
 }
 
+static bool
+has_any(const struct snapshot_versions *l, const char *glob)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (ref_glob(glob, l->item[i].v.name))
+			return true;
+	return false;
+}
+
+/* A pattern may match nothing, as in blk-ls; what is none has to be there. */
 static enum blk_status
-list(struct cli *c, struct opened *o, struct fault *why)
+miss(struct cli *c, struct store *s, const struct snapshot_versions *l,
+    int *code, struct fault *why)
+{
+	for (char **glob = c->operand; *glob != NULL; glob++) {
+		enum blk_status st = BLK_OK;
+		int one = EXIT_DONE;
+
+		if (!has_any(l, *glob) && strpbrk(*glob, "*?[") == NULL)
+			st = ref_absent(
+			    store_catalog(s), *glob, ": no such snapshot", why);
+		if (st == BLK_FAILED || (st != BLK_OK && c->operands == 1))
+			return st;
+		if (st != BLK_OK) {
+			one = cli_fail(c, st, why);
+			*why = (struct fault)FAULT_NONE;
+		}
+		*code = cli_merge(*code, one);
+	}
+	return BLK_OK;
+}
+
+/* *code: as cli_merge has it. */
+static enum blk_status
+list(struct cli *c, struct opened *o, int *code, struct fault *why)
 {
 	struct snapshot_versions l = { .item = NULL };
 	struct output_options oo = cli_output(c);
@@ -88,6 +121,8 @@ list(struct cli *c, struct opened *o, struct fault *why)
 		st = open_store(c, false, NULL, o, why);
 	if (st == BLK_OK)
 		st = snapshot_versions_load(o->store, c->operand, &l, why);
+	if (st == BLK_OK)
+		st = miss(c, o->store, &l, code, why);
 	for (size_t i = 0; st == BLK_OK && i < l.count; i++)
 		st = print_snapshot(out, &l.item[i], why);
 	if (st == BLK_OK)
@@ -122,10 +157,11 @@ run_list(struct cli *c)
 	struct fault why = FAULT_NONE;
 	struct opened o = { .store = NULL };
 	enum blk_status st;
+	int code = -1;
 
 	no_options(c, 0, CLI_ANY);
-	st = list(c, &o, &why);
-	return finish(c, &o, st, EXIT_DONE, &why);
+	st = list(c, &o, &code, &why);
+	return finish(c, &o, st, code == -1 ? EXIT_DONE : code, &why);
 }
 
 const struct cli_command backup_list_command = {
@@ -376,11 +412,7 @@ count_missing(const struct cli *c, const struct snapshot_versions *l)
 	size_t missing = 0;
 
 	for (char **glob = c->operand; *glob != NULL; glob++) {
-		size_t i = 0;
-
-		while (i < l->count && !ref_glob(*glob, l->item[i].v.name))
-			i++;
-		if (i < l->count)
+		if (has_any(l, *glob))
 			continue;
 		cli_error(c, EXIT_FAILED, "there is no snapshot of %s", *glob);
 		missing++;

@@ -261,6 +261,21 @@ teardown() {
 	run -2 blk-backup show data
 }
 
+@test "list says what it was asked for and is not there, as blk-ls does" {
+	make_tree src
+	blk-backup create -q src
+	echo data | blk-put -N data
+	for name in typo data; do
+		run -6 --separate-stderr blk-backup list "$name"
+		[ -z "$output" ]
+		[ "$stderr" = "blk-backup: $name: no such snapshot" ] || fail "$stderr"
+	done
+	run -3 --separate-stderr blk-backup list typo src
+	[[ ${lines[1]} == src* ]] || fail "$output"
+	[[ $stderr == *"typo: no such snapshot"* ]] || fail "$stderr"
+	run -0 blk-backup list 'typo*' src
+}
+
 @test "no snapshot of the future satisfies status" {
 	need plain faketime
 	mkdir src other
