@@ -1,15 +1,18 @@
 /*
  * blk-check - prove that every byte is there; rebuild and repair.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "bytes.h"
 #include "check.h"
 #include "cli.h"
+#include "file.h"
 #include "log.h"
 #include "open.h"
 #include "when.h"
@@ -330,9 +333,32 @@ struct sources {
 };
 
 static enum blk_status
-open_sources(const struct request *r, const struct store_options *like,
-    struct sources *x, struct fault *why)
+look_for_dir(const char *path, struct fault *why)
 {
+	int fd;
+	enum blk_status st = file_open_dir(AT_FDCWD, path, &fd, why);
+
+	if (st == BLK_ABSENT)
+		return fault(
+		    why, BLK_INVALID, "%s: no such store or directory", path);
+	if (st == BLK_OK)
+		close(fd);
+	return st;
+}
+
+static enum blk_status
+open_sources(struct cli *c, const struct request *r,
+    const struct opened *opened, struct sources *x, struct fault *why)
+{
+	const struct store_options like = {
+		.cache_dir = cli_cache(c),
+		.host = opened->host,
+		.program = opened->program,
+		.lock_wait_ms = (int)(c->common.lock_wait > INT32_MAX
+		        ? INT32_MAX
+		        : c->common.lock_wait),
+		.max_memory = c->common.max_memory / 2,
+	};
 	enum blk_status st = BLK_OK;
 
 	x->store = calloc(r->froms + 1, sizeof(struct store *));
@@ -340,9 +366,10 @@ open_sources(const struct request *r, const struct store_options *like,
 	if (x->store == NULL || x->dir == NULL)
 		return fault_nomem(why);
 	for (size_t i = 0; st == BLK_OK && i < r->froms; i++) {
-		struct store_options o = *like;
+		struct store_options o = like;
 
 		if (!is_store(r->from[i])) {
+			st = look_for_dir(r->from[i], why);
 			x->dir[x->dirs++] = r->from[i];
 			continue;
 		}
@@ -363,21 +390,28 @@ close_sources(struct sources *x)
 	free(x->dir);
 }
 
+/*
+ * A source that is not there is refused before the store is looked at, not only
+ * where something is damaged.  The stores are opened again for the repair: a
+ * check may take hours.
+ */
+static enum blk_status
+try_sources(struct cli *c, const struct request *r, const struct opened *opened,
+    struct fault *why)
+{
+	struct sources x = { .store = NULL };
+	enum blk_status st = open_sources(c, r, opened, &x, why);
+
+	close_sources(&x);
+	return st;
+}
+
 static enum blk_status
 repair(struct cli *c, const struct request *r, struct opened *opened,
     struct repair_report *p, struct fault *why)
 {
-	const struct store_options like = {
-		.cache_dir = cli_cache(c),
-		.host = opened->host,
-		.program = opened->program,
-		.lock_wait_ms = (int)(c->common.lock_wait > INT32_MAX
-		        ? INT32_MAX
-		        : c->common.lock_wait),
-		.max_memory = c->common.max_memory / 2,
-	};
 	struct sources x = { .store = NULL };
-	enum blk_status st = open_sources(r, &like, &x, why);
+	enum blk_status st = open_sources(c, r, opened, &x, why);
 	struct repair_options o = {
 		.from = x.store,
 		.froms = x.stores,
@@ -435,6 +469,8 @@ run(struct telling *t, struct request *r, struct opened *o, int *code,
 	enum blk_status st;
 
 	st = open_store(c, false, NULL, o, why);
+	if (st == BLK_OK && r->froms > 0)
+		st = try_sources(c, r, o, why);
 	if (st == BLK_OK && r->rebuild)
 		st = make_index(c, o->store, why);
 	if (st == BLK_OK)

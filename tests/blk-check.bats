@@ -285,6 +285,20 @@ whole_again() {
 	[[ $stderr == *'blk-check: 15 more could not be read'* ]] || fail "$stderr"
 }
 
+@test "a source of a repair that is not there is refused, damage or not" {
+	for from in nowhere README "file:$PWD/nowhere"; do
+		echo file >README
+		run blk-check --repair --from tree --from "$from"
+		[ "$status" -eq 2 ] || [ "$status" -eq 6 ] || fail "$from: $status: $output"
+		[[ $output == *"${from#file:}"* ]] || fail "$output"
+	done
+	run -2 blk-check --repair --from nowhere -n
+	flip "$(segment)" 3000
+	find "$BLK_STORE" -type f ! -name 'index-1.db*' -exec sha256sum {} + | sort >before
+	run -2 blk-check --repair --read-data --from nowhere
+	find "$BLK_STORE" -type f ! -name 'index-1.db*' -exec sha256sum {} + | sort | diff before -
+}
+
 @test "a path with a colon is a source of a repair, as it is a store" {
 	mkdir 'on:2026' 'x:2026'
 	seq 100000 >on:2026/numbers
