@@ -135,8 +135,10 @@ print_summary(struct put *p, struct fault *why)
 	output_begin(p->out, "summary");
 	output_u64(p->out, "objects", p->objects);
 	output_u64(p->out, "bytes", p->bytes);
-	output_u64(p->out, "bytes_new", t.new_bytes);
-	output_u64(p->out, "bytes_stored", t.stored_bytes);
+	if (!p->c->common.dry_run) { /* else nothing was cut or looked up */
+		output_u64(p->out, "bytes_new", t.new_bytes);
+		output_u64(p->out, "bytes_stored", t.stored_bytes);
+	}
 	output_u64(p->out, "commits", p->commits);
 	output_bool(p->out, "dry_run", p->c->common.dry_run);
 	return output_end(p->out, why);

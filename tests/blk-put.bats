@@ -526,6 +526,13 @@ taken() {
 	[ ! -e other ]
 }
 
+@test "a dry run does not say that nothing is new" {
+	blk-put -n --json "$SRC/README" | tail -n 1 >out
+	[ "$(jq -r '[.bytes, .commits, .dry_run] | join(" ")' out)" = \
+		"$(stat -c %s "$SRC/README") 0 true" ]
+	[ "$(jq 'has("bytes_new") or has("bytes_stored")' out)" = false ]
+}
+
 @test "blk-put --json has a line for each object and a summary" {
 	seq 10 >a
 	blk-put --json -N n -t text/plain a >out
