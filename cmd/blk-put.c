@@ -10,28 +10,55 @@
 /* Small objects that were put together are seldom asked for together. */
 #define BATCH_FRAME ((size_t)64 << 10)
 
-/* In a dry run the default store need not be there. */
 static enum blk_status
-open_it(struct put *p, struct fault *why)
-{
-	bool is_default = cli_store_is_default(p->c);
-	bool dry = p->c->common.dry_run;
-	enum blk_status st;
-
-	st = open_store(p->c, is_default && !dry, NULL, &p->opened, why);
-	if (st == BLK_ABSENT && is_default && dry && p->r->ref == NULL &&
-	    !p->r->batch)
-		return BLK_OK;
-	return st;
-}
-
-static enum blk_status
-prepare(struct put *p, struct fault *why)
+make_writer(struct put *p, struct fault *why)
 {
 	const struct writer_options o = { .lanes = p->c->common.jobs,
 		.no_dedup = p->r->no_dedup,
 		.frame_size = p->r->batch ? BATCH_FRAME : 0,
 		.max_memory = p->c->common.max_memory / 2 };
+	enum blk_status st = writer_open(p->opened.store, &o, &p->w, why);
+
+	if (st == BLK_OK)
+		p->lane = writer_lane(p->w, 0);
+	return st;
+}
+
+/*
+ * The default store need not be there in a dry run, and is made only for
+ * something that can be read.
+ */
+static enum blk_status
+open_it(struct put *p, struct fault *why)
+{
+	bool is_default = cli_store_is_default(p->c);
+	bool dry = p->c->common.dry_run, batch = p->r->batch;
+	enum blk_status st;
+
+	st = open_store(
+	    p->c, is_default && batch && !dry, NULL, &p->opened, why);
+	if (st != BLK_ABSENT || !is_default || batch || p->r->ref != NULL)
+		return st;
+	p->unmade = !dry;
+	*why = (struct fault)FAULT_NONE;
+	return BLK_OK;
+}
+
+enum blk_status
+put_make_store(struct put *p, struct fault *why)
+{
+	enum blk_status st;
+
+	if (!p->unmade)
+		return BLK_OK;
+	p->unmade = false;
+	st = open_store(p->c, true, NULL, &p->opened, why);
+	return st == BLK_OK ? make_writer(p, why) : st;
+}
+
+static enum blk_status
+prepare(struct put *p, struct fault *why)
+{
 	enum blk_status st = open_it(p, why);
 
 	p->committed_ms = file_clock_ms();
@@ -42,10 +69,7 @@ prepare(struct put *p, struct fault *why)
 		return fault_nomem(why);
 	if (p->c->common.dry_run && !p->r->batch)
 		return hasher_new(&p->hash, why);
-	st = writer_open(p->opened.store, &o, &p->w, why);
-	if (st == BLK_OK)
-		p->lane = writer_lane(p->w, 0);
-	return st;
+	return p->unmade ? BLK_OK : make_writer(p, why);
 }
 
 static void

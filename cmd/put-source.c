@@ -138,6 +138,8 @@ put_source(struct put *p, int fd, const char *name, struct digest *id,
 	/* fewer, larger reads from pipes; no harm where it cannot be */
 	(void)fcntl(fd, F_SETPIPE_SZ, (int)PUT_BLOCK);
 	st = fill(p, fd, name, &len, readable, why);
+	if (st == BLK_OK)
+		st = put_make_store(p, why);
 	if (st != BLK_OK)
 		return st;
 	if (len == PUT_BLOCK)

@@ -53,6 +53,7 @@ struct put {
 	struct cli *c;
 	const struct put_request *r;
 	struct opened opened; /* no store in a dry run without one */
+	bool unmade;          /* nor before the first input */
 	struct writer *w;     /* NULL: nothing is stored */
 	struct lane *lane;    /* of w */
 	struct hasher *hash;  /* for dry runs */
@@ -80,6 +81,11 @@ struct put {
 extern const struct cli_command put_command;
 /* Leaves with EXIT_USAGE unless all is in order.  r.wish is the caller's. */
 struct put_request put_parse(struct cli *c);
+
+/* --- blk-put.c --- */
+
+/* Before something is stored: make the default store, if that is not done. */
+MUST_USE enum blk_status put_make_store(struct put *p, struct fault *why);
 
 /* --- put-source.c --- */
 

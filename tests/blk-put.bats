@@ -526,6 +526,18 @@ taken() {
 	[ ! -e other ]
 }
 
+@test "what cannot be read makes no default store" {
+	unset BLK_STORE
+	mkdir folder
+	run -3 blk-put missing folder
+	run -1 blk-put -T missing
+	run -127 blk-put --exec -- "$PWD/missing"
+	run -6 blk-put -N name --ref missing
+	[ ! -e home/.local ] || fail "made: $(find home/.local)"
+	run -3 blk-put missing "$SRC/README"
+	blk-get "$(sha "$SRC/README")" | cmp - "$SRC/README"
+}
+
 @test "a dry run does not say that nothing is new" {
 	blk-put -n --json "$SRC/README" | tail -n 1 >out
 	[ "$(jq -r '[.bytes, .commits, .dry_run] | join(" ")' out)" = \
