@@ -131,10 +131,13 @@ place_of(struct index *x, const struct digest *id, struct index_pended **out,
 	return BLK_OK;
 }
 
+/* All rows of an id, or none: what is kept may be asked for again. */
 static enum blk_status
 read_one(struct index *x, const struct digest *id, struct index_pended *of,
     struct fault *why)
 {
+	const size_t facts = x->pending.facts;
+	const uint32_t first = of->first;
 	struct index_fact row;
 	struct digest same;
 	enum blk_status st;
@@ -150,7 +153,11 @@ read_one(struct index *x, const struct digest *id, struct index_pended *of,
 	}
 	index_done(s);
 	of->known = st == BLK_ABSENT;
-	return st == BLK_ABSENT ? BLK_OK : st;
+	if (of->known)
+		return BLK_OK;
+	of->first = first;
+	x->pending.facts = facts;
+	return st;
 }
 
 enum blk_status

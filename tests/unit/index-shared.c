@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "index-bench.h"
+#include "index-private.h"
 
 /* --- locks --- */
 
@@ -325,6 +326,43 @@ what_is_kept_for_a_transaction_is_forgotten_when_others_commit(void **state)
 	catalog_close(other.c);
 }
 
+/* Interrupts a statement after so many of its steps. */
+static int
+stop(void *arg)
+{
+	int *left = arg;
+
+	return --*left < 0;
+}
+
+static void
+nothing_is_kept_of_a_read_that_failed(void **state)
+{
+	struct bench *n = *state;
+	const struct digest id = id_of(1);
+	enum blk_status st = BLK_FAILED;
+	struct catalog_facts f;
+	sqlite3 *db;
+
+	fill(n, 1, 10);
+	fill(n, 2, 10);
+	db = index_of(n->c)->db;
+	for (int steps = 1; st != BLK_OK && steps < 1000; steps++) {
+		int left = steps;
+
+		ok(catalog_keep(n->c, &n->why));
+		sqlite3_progress_handler(db, 1, stop, &left);
+		st = n->c->type->facts(n->c, &id, &f, &n->why);
+		sqlite3_progress_handler(db, 0, NULL, NULL);
+		ok(n->c->type->facts(n->c, &id, &f, &n->why));
+		assert_int_equal(f.copies, 2);
+		catalog_release(n->c);
+		ok(n->c->type->begin(n->c, &n->why));
+		n->c->type->rollback(n->c);
+	}
+	ok(st);
+}
+
 static void
 counts_are_exact_where_rows_were_kept(void **state)
 {
@@ -512,6 +550,7 @@ main(void)
 		TEST(a_held_state_stays_until_it_is_released),
 		TEST(
 		    what_is_kept_for_a_transaction_is_forgotten_when_others_commit),
+		TEST(nothing_is_kept_of_a_read_that_failed),
 		TEST(counts_are_exact_where_rows_were_kept),
 		TEST(a_state_that_cannot_be_held_is_said),
 		TEST(an_index_open_for_reading_answers_and_is_not_written),
