@@ -16,7 +16,8 @@ struct alive {
 	const struct segment_table *t;
 	uint32_t *order; /* ordinals, by id */
 	uint32_t count;
-	bool *live;
+	enum collect_fate *fate;
+	bool wrong; /* something is noted lost or damaged */
 	struct catalog_segment row;
 	struct catalog_segment sum;     /* live and marks, as found */
 	struct catalog_segment missing; /* of objects that have no row */
@@ -61,20 +62,21 @@ judge_object(struct alive *a, uint32_t ordinal, const struct catalog_facts *f)
 		.kind = o->kind };
 	const struct catalog_copy *copy[2];
 	size_t n = catalog_live(f, copy);
+	enum collect_fate *fate = &a->fate[ordinal];
 	bool row = false;
 
-	a->live[ordinal] = false;
+	*fate = n == 0 && !a->wrong ? FATE_MAY_STAY : FATE_GOES;
 	for (size_t i = 0; i < n; i++)
 		if (copy[i]->seq == self.seq && copy[i]->ordinal == ordinal)
-			a->live[ordinal] = true;
-	if (a->live[ordinal])
+			*fate = FATE_LIVES;
+	if (*fate == FATE_LIVES)
 		catalog_segment_count(&a->sum, &o->id, &self, true);
 	for (size_t i = 0; i < f->copies; i++)
 		row = row ||
 		    (f->copy[i].seq == self.seq && f->copy[i].kind == o->kind);
 	if (row || !RULE(R6))
 		return;
-	a->live[ordinal] = true;
+	*fate = FATE_LIVES;
 	catalog_segment_count(&a->missing, &o->id, &self, true);
 }
 
@@ -122,6 +124,8 @@ look(struct alive *a, const struct digest *segment, bool *same,
 	if (st == BLK_OK)
 		st = a->c->type->segment_find(a->c, segment, &a->row, why);
 	if (st == BLK_OK)
+		st = a->c->type->anything_wrong(a->c, &a->wrong, why);
+	if (st == BLK_OK)
 		st = judge_objects(a, why);
 	if (st == BLK_OK)
 		st = a->c->type->head_get(a->c, &after, why);
@@ -131,9 +135,9 @@ look(struct alive *a, const struct digest *segment, bool *same,
 
 enum blk_status
 collect_alive(struct store *s, const struct digest *segment,
-    const struct segment_table *t, bool *live, struct fault *why)
+    const struct segment_table *t, enum collect_fate *fate, struct fault *why)
 {
-	struct alive a = { .c = store_catalog(s), .t = t, .live = live };
+	struct alive a = { .c = store_catalog(s), .t = t, .fate = fate };
 	enum blk_status st = sort_objects(&a, why);
 	bool same = false;
 
@@ -145,7 +149,7 @@ collect_alive(struct store *s, const struct digest *segment,
 	}
 	/* Somebody else has condemned it, and copied what lives. */
 	if (st == BLK_ABSENT || (st == BLK_OK && a.row.condemned != 0)) {
-		memset(live, 0, t->objects * sizeof(*live));
+		memset(fate, 0, t->objects * sizeof(*fate));
 		st = BLK_OK;
 	} else if (st == BLK_OK && !agrees(&a) && RULE(R6))
 		st = fault(why, BLK_CORRUPT,

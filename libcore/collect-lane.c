@@ -115,8 +115,8 @@ copy_frame_whole(struct collect_lane *l, const struct segment_table *t,
 
 static enum blk_status
 copy_frame_parts(struct collect_lane *l, const struct segment_table *t,
-    const struct segment_frame *f, const void *stored, const bool *live,
-    struct fault *why)
+    const struct segment_frame *f, const void *stored,
+    const enum collect_fate *fate, struct fault *why)
 {
 	uint8_t *plain = malloc(f->plain + 1u);
 	enum blk_status st;
@@ -125,7 +125,7 @@ copy_frame_parts(struct collect_lane *l, const struct segment_table *t,
 		return fault_nomem(why);
 	st = segment_unpack(l->codecs, f, stored, plain, why);
 	for (uint32_t i = 0; st == BLK_OK && i < f->count; i++)
-		if (live[i])
+		if (fate[i] == FATE_LIVES)
 			st = copy_object(
 			    l, &t->object[f->first + i], plain, why);
 	free(plain);
@@ -136,28 +136,34 @@ copy_frame_parts(struct collect_lane *l, const struct segment_table *t,
  * Does all of a frame live, or so much that what is dead in it may as well
  * stay?  Packing a frame afresh costs as much for an object as for a hundred:
  * of one of two Linux trees a sixth of what was packed gave a sixtieth of what
- * was freed.  Dead structure goes: what it refers to may be gone (R4 b).
+ * was freed.  Dead structure goes: what it refers to may be gone (R4 b).  Where
+ * it was said how much may be copied, that is what lives.
  */
 static bool
 stays_whole(const struct collect_lane *l, const struct segment_table *t,
-    const struct segment_frame *f, const bool *live)
+    const struct segment_frame *f, const enum collect_fate *fate)
 {
 	uint64_t dead = 0;
 	bool all = true;
 
 	for (uint32_t i = 0; i < f->count; i++) {
-		all = all && live[i];
-		dead += live[i] ? 0 : t->object[f->first + i].length;
+		if (fate[i] == FATE_GOES)
+			return false;
+		if (fate[i] == FATE_LIVES)
+			continue;
+		dead += t->object[f->first + i].length;
+		all = false;
 	}
 	return all ||
 	    (t->object[f->first].kind == KIND_DATA &&
+	        l->p->o->max_repack == 0 &&
 	        dead * 100 <= (uint64_t)f->plain * l->p->v.max_unused);
 }
 
 static enum blk_status
 copy_frame(struct collect_lane *l, const struct catalog_segment *seg,
     const struct segment_table *t, const struct segment_frame *f,
-    const bool *live, struct fault *why)
+    const enum collect_fate *fate, struct fault *why)
 {
 	const struct frames_place place = store_place(seg);
 	enum blk_status st;
@@ -165,7 +171,7 @@ copy_frame(struct collect_lane *l, const struct catalog_segment *seg,
 	void *stored;
 
 	for (uint32_t i = 0; i < f->count; i++)
-		alive += live[i];
+		alive += fate[i] == FATE_LIVES;
 	if (alive == 0)
 		return BLK_OK;
 	stored = malloc(f->stored + 1u);
@@ -173,10 +179,10 @@ copy_frame(struct collect_lane *l, const struct catalog_segment *seg,
 	    ? fault_nomem(why)
 	    : frames_stored(store_frames(l->p->s), &place, f, stored, why);
 	l->did.read_bytes += f->stored;
-	if (st == BLK_OK && stays_whole(l, t, f, live))
+	if (st == BLK_OK && stays_whole(l, t, f, fate))
 		st = copy_frame_whole(l, t, f, stored, why);
 	else if (st == BLK_OK)
-		st = copy_frame_parts(l, t, f, stored, live, why);
+		st = copy_frame_parts(l, t, f, stored, fate, why);
 	free(stored);
 	return st;
 }
@@ -189,7 +195,7 @@ copy_victim(
 	const struct state_source *src = store_source(l->p->s);
 	const struct segment_table *t;
 	enum blk_status st;
-	bool *live;
+	enum collect_fate *fate;
 
 	if (v->orphan)
 		return BLK_OK;
@@ -198,18 +204,18 @@ copy_victim(
 		return fault(why, BLK_CORRUPT, "a live segment is missing");
 	if (st != BLK_OK)
 		return st;
-	live = calloc(t->objects + 1u, sizeof(*live));
-	if (live == NULL) {
+	fate = calloc(t->objects + 1u, sizeof(*fate));
+	if (fate == NULL) {
 		st = fault_nomem(why);
 	} else {
 		pthread_mutex_lock(&l->p->lock);
-		st = collect_alive(l->p->s, &v->seg.id, t, live, why);
+		st = collect_alive(l->p->s, &v->seg.id, t, fate, why);
 		pthread_mutex_unlock(&l->p->lock);
 	}
 	for (uint32_t i = 0; st == BLK_OK && i < t->frames; i++)
 		st = copy_frame(
-		    l, &v->seg, t, &t->frame[i], live + t->frame[i].first, why);
-	free(live);
+		    l, &v->seg, t, &t->frame[i], fate + t->frame[i].first, why);
+	free(fate);
 	src->release(src->arg, t);
 	return st;
 }

@@ -36,15 +36,27 @@ MUST_USE enum blk_status collect_say(
 /* BLK_CORRUPT where what is garbage is not known. */
 MUST_USE enum blk_status collect_allowed(struct store *s, struct fault *why);
 
+/* What becomes of an object of a victim. */
+enum collect_fate {
+	FATE_GOES = 0,
+	FATE_MAY_STAY, /* nothing refers to it; it is as good as any chunk */
+	FATE_LIVES,    /* it has to be copied */
+};
+
 /*
- * Which objects of a live segment, with this table, have to be copied before
- * it is condemned: live[t->objects].  None where it is condemned by now.
+ * What becomes of the objects of a live segment, with this table, when it is
+ * condemned: fate[t->objects].  All go where it is condemned by now.
+ *
+ * What another copy answers for goes: copied, it would answer instead of a
+ * copy that may have been put to heal it.  So does all that nothing refers to
+ * while damage is noted: a note does not come along, and damage would be found
+ * and used again.
  *
  * Returns: BLK_OK; BLK_CORRUPT where the index contradicts itself (R6).
  */
 MUST_USE enum blk_status collect_alive(struct store *s,
-    const struct digest *segment, const struct segment_table *t, bool *live,
-    struct fault *why);
+    const struct digest *segment, const struct segment_table *t,
+    enum collect_fate *fate, struct fault *why);
 
 struct collect_victim {
 	struct catalog_segment seg; /* of an orphan: id and bytes only */

@@ -396,6 +396,115 @@ statistics_that_are_garbled_are_passed_over(void **state)
 	shop_close(&p);
 }
 
+/* --- frames of which hardly anything is dead --- */
+
+static const struct collect_options lenient = { .max_unused = 4 };
+
+static void
+fill_with(char *data, size_t len, uint64_t seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1;
+		data[i] = (char)(seed >> 56);
+	}
+}
+
+/* The id of 1000 bytes, of which others stand beside what lives, in a segment
+ * of which half is dead: named x. */
+static struct digest
+put_little(struct shop *p, const char *little, size_t len, bool damaged)
+{
+	static char much[60000];
+	struct digest id, kept, gone;
+	char other[1000] = { 0 };
+
+	fill_with(much, sizeof(much), 1);
+	kept = shop_add(p, KIND_DATA, much, sizeof(much));
+	OK(hasher_of(p->hash, little, len, &id, &p->why));
+	shop_add_as(p, &id, KIND_DATA, damaged ? other : little, len);
+	shop_end_frame(p);
+	fill_with(much, sizeof(much), 2);
+	gone = shop_add(p, KIND_DATA, much, sizeof(much));
+	shop_name(p, "kept", CLASS_CONTENT, &kept, 0);
+	shop_name(p, "gone", CLASS_CONTENT, &gone, 0);
+	shop_finish(p, "x", CLASS_CONTENT, &id);
+	drop(p, "gone");
+	return id;
+}
+
+static void
+what_was_put_to_heal_stays_what_is_read(void **state)
+{
+	struct digest id, again;
+	char little[1000];
+	struct shop p;
+
+	(void)state;
+	fill_with(little, sizeof(little), 3);
+	shop_open(&p, "mem:heal");
+	id = put_little(&p, little, sizeof(little), true);
+	again = shop_add(&p, KIND_DATA, little, sizeof(little));
+	assert_true(digest_equal(&again, &id));
+	shop_finish(&p, "y", CLASS_CONTENT, &id);
+	run(&p, &lenient);
+	run(&p, &harsh);
+	assert_true(is_there(&p, &id));
+	shop_close(&p);
+}
+
+static size_t
+copies_of(struct shop *p, const struct digest *id)
+{
+	struct catalog *c = store_catalog(p->s);
+	struct catalog_facts f;
+
+	OK(c->type->facts(c, id, &f, &p->why));
+	return f.copies;
+}
+
+static void
+what_is_dead_and_noted_damaged_is_not_copied_along(void **state)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	char little[1000];
+	struct digest id;
+	struct shop p;
+
+	(void)state;
+	fill_with(little, sizeof(little), 3);
+	for (int damaged = 0; damaged < 2; damaged++) {
+		shop_open(&p, "mem:noted");
+		id = put_little(&p, little, sizeof(little), damaged);
+		assert_int_equal(reader_slurp(p.s, &id, &b, &p.why),
+		    damaged ? BLK_CORRUPT : BLK_OK);
+		b.len = 0;
+		drop(&p, "x");
+		run(&p, &lenient);
+		assert_int_equal(copies_of(&p, &id), !damaged);
+		shop_close(&p);
+	}
+	buf_release(&b);
+}
+
+static void
+no_more_is_copied_than_was_said(void **state)
+{
+	const struct collect_options bounded = { .max_unused = 4,
+		.max_repack = 60500 };
+	struct collect_report r;
+	char little[1000];
+	struct shop p;
+
+	(void)state;
+	fill_with(little, sizeof(little), 3);
+	shop_open(&p, "mem:bounded");
+	put_little(&p, little, sizeof(little), false);
+	drop(&p, "x");
+	r = run(&p, &bounded);
+	assert_in_range(r.copied_bytes, 60000, 60500);
+	shop_close(&p);
+}
+
 int
 main(void)
 {
@@ -413,6 +522,10 @@ main(void)
 		cmocka_unit_test(days_have_names),
 		cmocka_unit_test(past_collections_are_told_the_last_one_first),
 		cmocka_unit_test(statistics_that_are_garbled_are_passed_over),
+		cmocka_unit_test(what_was_put_to_heal_stays_what_is_read),
+		cmocka_unit_test(
+		    what_is_dead_and_noted_damaged_is_not_copied_along),
+		cmocka_unit_test(no_more_is_copied_than_was_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
