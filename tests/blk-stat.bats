@@ -307,7 +307,7 @@ size_of_version() {
 	blk-put -q -N b b >/dev/null
 	echo x | blk-put -q -N n >/dev/null
 	echo y | blk-put -q -N n >/dev/null
-	echo z | blk-put -q >/dev/null
+	newest=$(echo z | blk-put -q)
 	data=$(($(chunks a b | sum) + 6)) lists=$(($(list_bytes a) + $(list_bytes b)))
 	versions=$(blk-ls --objects --format '%(size) %(class)' | grep version | sum)
 	live=$((data + lists + versions))
@@ -317,7 +317,7 @@ size_of_version() {
 	segments=$(wc -l <carrying)
 	stored=$(sum <carrying)
 	oldest=$(blk-ls --json a | jq -r 'select(.type == "version").time')
-	newest=$(blk-ls --json --sort=time -r --limit 1 | jq -r 'select(.type == "version").time')
+	newest=$(blk-ls --json "$newest" | jq -r 'select(.type == "version").time')
 
 	blk-stat --json -v >got
 	jq -s -e --argjson chunks "$(chunks a b | wc -l)" --argjson live "$live" \
