@@ -340,6 +340,67 @@ what_is_found_and_dropped_meanwhile_is_not_lost(void **state)
 	free(data);
 }
 
+static enum blk_status
+move_away(void *arg, struct store *s, struct commit *k, struct fault *why)
+{
+	(void)s;
+	return commit_add_text(k, VERB_REDIRECT, NULL, arg, why);
+}
+
+/* Not even by the session that moved it. */
+static void
+a_store_that_has_moved_takes_nothing_more(void **state)
+{
+	char to[] = "file:/elsewhere", nowhere[] = "";
+	struct store_draft d = { .decide = move_away, .arg = to };
+	struct store_outcome out;
+	struct digest id;
+
+	(void)state;
+	id = put(&b, "small", 5);
+	name(&b, "f", CLASS_CONTENT, &id);
+	OK(&a, store_commit(a.s, &d, &out, &a.why));
+	assert_int_equal(try_commit(&b), BLK_FAILED);
+	assert_non_null(strstr(b.why.text, to));
+	d.arg = nowhere;
+	assert_int_equal(store_commit(a.s, &d, &out, &a.why), BLK_FAILED);
+	sync_up(&b);
+	gets_nothing(&b, &id);
+}
+
+static enum blk_status
+add_again(void *arg, struct store *s, struct commit *k, struct fault *why)
+{
+	const struct catalog_segment *seg = arg;
+
+	enum blk_status st =
+	    commit_add_id(k, VERB_SEGMENT, &seg->id, seg->bytes, why);
+
+	(void)s;
+	return st == BLK_OK ? commit_add_text(k, VERB_SET, "user.x", "y", why)
+	                    : st;
+}
+
+static void
+a_segment_that_is_added_twice_is_refused(void **state)
+{
+	uint8_t *data = some_noise(MI, 8);
+	struct catalog *c = store_catalog(a.s);
+	struct catalog_segment seg = { .seq = 0 };
+	struct store_draft d = { .decide = add_again, .arg = &seg };
+	struct store_outcome out;
+
+	(void)state;
+	store(&a, "f", data, MI);
+	do
+		OK(&a, c->type->segment_next(c, seg.seq, &seg, &a.why));
+	while (seg.in_log);
+	OK(&a, store_commit(a.s, &d, &out, &a.why)); /* unheard of */
+	assert_int_equal(store_sync(b.s, &b.why), BLK_CORRUPT);
+	assert_non_null(strstr(b.why.text, "again"));
+	free(data);
+}
+
 /* --- sessions --- */
 
 static void
@@ -396,6 +457,8 @@ static const struct {
 	PROMISE(a_session_goes_on_after_it_gave_up),
 	PROMISE(who_commits_second_stands_on_the_first),
 	PROMISE(what_is_found_and_dropped_meanwhile_is_not_lost),
+	PROMISE(a_store_that_has_moved_takes_nothing_more),
+	PROMISE(a_segment_that_is_added_twice_is_refused),
 	PROMISE(a_session_is_known_while_it_lives),
 };
 
