@@ -103,7 +103,8 @@ shapes() {
 		for i in {1..100}; do echo "$d $i" >"deep/$((d % 5))/$d/$i"; done
 		seq "$d" 20000 >"deep/$((d % 5))/long$d"
 	done
-	mkdir -p large/sub flat few
+	mkdir -p large/sub flat few wide
+	seq -f 'wide/%0200.0f' 6000 | xargs touch # more than one piece holds
 	for i in 1 2; do
 		"$BUILD/tests/bench/corpus" noise 9000000 "$i" >"large/noise$i"
 		"$BUILD/tests/bench/corpus" text 6000000 "$i" >"large/sub/text$i"
@@ -119,7 +120,7 @@ shapes() {
 
 	need sqlite3
 	shapes
-	for tree in sources deep large flat few; do
+	for tree in sources deep large flat few wide; do
 		for jobs in 1 3; do
 			rm -rf "$BLK_STORE"
 			blk-init

@@ -1,5 +1,6 @@
 # What fails below a command is said, in one line with its path, and nothing
 # that was promised before is lost.
+# shellcheck disable=SC2154  # stderr is run's
 load helper
 load faults
 
@@ -358,4 +359,24 @@ remove_under() {
 		put new
 		healthy --read-data
 	done
+}
+
+@test "a file that cannot be read is told by all its names, and the rest is stored" {
+	local rule
+
+	mkdir src
+	echo linked >src/a
+	ln src/a src/b
+	echo alone >src/c
+	for rule in 'open:*:EACCES:src/a;open:*:EACCES:src/b' 'pread:*:EIO:src/a;pread:*:EIO:src/b'; do
+		run -3 --separate-stderr inject "$rule" blk-backup create --force -N src src
+		[[ $stderr == *src/a:*src/b:* ]] || fail "$stderr"
+		[ "$(blk-ls src:)" = c ]
+		[ "$(blk-get src:/c)" = alone ]
+	done
+	for rule in 'open:*:EACCES:src/' 'read:*:EIO:src/'; do
+		run -3 --separate-stderr inject "$rule" blk-dedup --estimate src
+		[[ $stderr == *src/a:*src/b:*src/c:* ]] || fail "$stderr"
+	done
+	healthy --read-data
 }

@@ -289,6 +289,10 @@ an_entry_that_cannot_be_said_leaves_the_buffer_alone(void **state)
 	assert_int_equal(tree_format(&e, &b, &why), BLK_OK);
 	e.xattrs = 6;
 	assert_int_equal(tree_format(&e, &b, &why), BLK_INVALID);
+	e.type = TREE_DIR;
+	b.len = 1;
+	assert_int_equal(tree_format_root(&e, &b, &why), BLK_INVALID);
+	assert_int_equal(b.len, 1);
 	buf_release(&b);
 }
 
