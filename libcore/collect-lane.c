@@ -9,6 +9,7 @@
 
 #define ROUND_BYTES ((uint64_t)256 << 20) /* plain bytes copied in a commit */
 #define ROUND_VICTIMS 4096
+#define SPARED 8 /* of a frame that stays as it is an eighth may be dead */
 
 struct collect_lane {
 	struct repack *p;
@@ -132,12 +133,25 @@ copy_frame_parts(struct collect_lane *l, const struct segment_table *t,
 	return st;
 }
 
+/* May so many dead bytes come along? */
+static bool
+spare(struct repack *p, uint64_t dead)
+{
+	bool may;
+
+	pthread_mutex_lock(&p->lock);
+	may = dead <= p->v.spare;
+	p->v.spare -= may ? dead : 0;
+	pthread_mutex_unlock(&p->lock);
+	return may;
+}
+
 /*
  * Does all of a frame live, or so much that what is dead in it may as well
  * stay?  Packing a frame afresh costs as much for an object as for a hundred:
- * of one of two Linux trees a sixth of what was packed gave a sixtieth of what
- * was freed.  Dead structure goes: what it refers to may be gone (R4 b).  Where
- * it was said how much may be copied, that is what lives.
+ * of one of two Linux trees a third of what was packed gave a tenth of what
+ * came free.  Victims are whole segments, so that more comes free than must.
+ * Dead structure goes: what it refers to may be gone (R4 b).
  */
 static bool
 stays_whole(const struct collect_lane *l, const struct segment_table *t,
@@ -156,8 +170,7 @@ stays_whole(const struct collect_lane *l, const struct segment_table *t,
 	}
 	return all ||
 	    (t->object[f->first].kind == KIND_DATA &&
-	        l->p->o->max_repack == 0 &&
-	        dead * 100 <= (uint64_t)f->plain * l->p->v.max_unused);
+	        dead <= f->plain / SPARED && spare(l->p, dead));
 }
 
 static enum blk_status

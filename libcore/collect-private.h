@@ -68,7 +68,9 @@ struct collect_victims {
 	const struct collect_options *o;
 	struct collect_report *r;
 	uint64_t segment_size;
-	unsigned max_unused;           /* percent; set by collect_choose */
+	/* Dead bytes that may come along with what lives in the victims: what
+	 * may be unused is not more then.  Set by collect_choose. */
+	uint64_t spare;
 	struct collect_victim *victim; /* owned */
 	size_t victims, cap;
 };

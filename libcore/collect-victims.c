@@ -131,9 +131,10 @@ survey(struct collect_victims *p, struct shares *sh, struct fault *why)
  * small ones, when there are many.
  */
 static void
-choose(struct collect_victims *p, const struct shares *sh)
+choose(struct collect_victims *p, const struct shares *sh, unsigned max_unused)
 {
 	uint64_t dead = sh->dead, budget = p->o->max_repack;
+	uint64_t most = sh->plain / 100 * max_unused;
 	bool pack = sh->small >= SMALL_MIN;
 	size_t kept = 0;
 
@@ -142,8 +143,7 @@ choose(struct collect_victims *p, const struct shares *sh)
 	for (size_t i = 0; i < p->victims; i++) {
 		const struct catalog_segment *s = &p->victim[i].seg;
 		bool small = s->bytes < p->segment_size / 4;
-		bool wasteful =
-		    dead_bytes(s) > 0 && dead > sh->plain / 100 * p->max_unused;
+		bool wasteful = dead_bytes(s) > 0 && dead > most;
 
 		if (s->live > 0 && !wasteful && !(small && pack))
 			continue;
@@ -157,6 +157,8 @@ choose(struct collect_victims *p, const struct shares *sh)
 		p->victim[kept++] = p->victim[i];
 	}
 	p->victims = kept;
+	/* Where it was said how much may be copied, that is what lives. */
+	p->spare = p->o->max_repack == 0 && dead < most ? most - dead : 0;
 }
 
 /* --- orphans: segments that no commit names --- */
@@ -274,8 +276,7 @@ collect_choose(struct collect_victims *p, struct fault *why)
 	if (st == BLK_OK)
 		st = survey(p, &sh, why);
 	if (st == BLK_OK) {
-		p->max_unused = (unsigned)unused;
-		choose(p, &sh);
+		choose(p, &sh, (unsigned)unused);
 		st = find_orphans(p, &l, why);
 	}
 	free(l.item);
