@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collect-private.h"
+#include "idmap.h"
 #include "log.h"
 
 #define SMALL_MIN 16 /* so many small segments are worth packing */
@@ -52,6 +53,7 @@ struct shares {
 	size_t bares, cap;
 	uint64_t dead, plain; /* of all live segments */
 	size_t small;
+	struct idmap noted; /* segments of which something is noted damaged */
 };
 
 /* Which commits added segments for others to refer to later? */
@@ -103,13 +105,34 @@ is_spared(const struct collect_victims *p, const struct catalog_segment *s,
 }
 
 static enum blk_status
+see_note(void *arg, const struct digest *segment, uint32_t ordinal,
+    struct fault *why)
+{
+	struct shares *sh = arg;
+	int64_t *value;
+
+	(void)ordinal;
+	return idmap_put(&sh->noted, segment, 0, &value, NULL, why);
+}
+
+/* Something may live in it that is damaged: copied it would look sound, and
+ * the next put of its content would not heal it. */
+static bool
+is_noted(const struct shares *sh, const struct catalog_segment *s)
+{
+	return s->live > 0 && idmap_get(&sh->noted, &s->id, 0) != NULL;
+}
+
+static enum blk_status
 survey(struct collect_victims *p, struct shares *sh, struct fault *why)
 {
 	struct catalog *c = store_catalog(p->s);
 	struct catalog_segment s = { .seq = 0 };
 	enum blk_status st;
 
-	st = c->type->record_each(c, 0, see_record, sh, why);
+	st = c->type->damage_each(c, see_note, sh, why);
+	if (st == BLK_OK)
+		st = c->type->record_each(c, 0, see_record, sh, why);
 	while (st == BLK_OK &&
 	    (st = c->type->segment_next(c, s.seq, &s, why)) == BLK_OK) {
 		if (s.condemned != 0)
@@ -117,7 +140,7 @@ survey(struct collect_victims *p, struct shares *sh, struct fault *why)
 		sh->plain += s.plain;
 		sh->dead += dead_bytes(&s);
 		sh->small += s.bytes < p->segment_size / 4;
-		if (!is_spared(p, &s, sh))
+		if (!is_spared(p, &s, sh) && !is_noted(sh, &s))
 			st = add_victim(p, &s, false, why);
 		if (st != BLK_OK)
 			return st;
@@ -281,5 +304,6 @@ collect_choose(struct collect_victims *p, struct fault *why)
 	}
 	free(l.item);
 	free(sh.bare);
+	idmap_release(&sh.noted);
 	return st;
 }

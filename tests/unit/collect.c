@@ -452,21 +452,12 @@ what_was_put_to_heal_stays_what_is_read(void **state)
 	shop_close(&p);
 }
 
-static size_t
-copies_of(struct shop *p, const struct digest *id)
-{
-	struct catalog *c = store_catalog(p->s);
-	struct catalog_facts f;
-
-	OK(c->type->facts(c, id, &f, &p->why));
-	return f.copies;
-}
-
 static void
-what_is_dead_and_noted_damaged_is_not_copied_along(void **state)
+what_is_dead_and_noted_damaged_is_not_used_again(void **state)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	char little[1000];
+	bool reusable;
 	struct digest id;
 	struct shop p;
 
@@ -480,10 +471,34 @@ what_is_dead_and_noted_damaged_is_not_copied_along(void **state)
 		b.len = 0;
 		drop(&p, "x");
 		run(&p, &lenient);
-		assert_int_equal(copies_of(&p, &id), !damaged);
+		OK(state_reusable(
+		    store_catalog(p.s), &id, CLASS_DATA, &reusable, &p.why));
+		assert_int_equal(reusable, !damaged);
 		shop_close(&p);
 	}
 	buf_release(&b);
+}
+
+static void
+what_lives_and_is_noted_damaged_stays_where_it_is(void **state)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	char little[1000];
+	bool reusable;
+	struct digest id;
+	struct shop p;
+
+	(void)state;
+	fill_with(little, sizeof(little), 3);
+	shop_open(&p, "mem:lives");
+	id = put_little(&p, little, sizeof(little), true);
+	assert_int_equal(reader_slurp(p.s, &id, &b, &p.why), BLK_CORRUPT);
+	run(&p, &harsh);
+	OK(state_reusable(
+	    store_catalog(p.s), &id, CLASS_DATA, &reusable, &p.why));
+	assert_false(reusable);
+	buf_release(&b);
+	shop_close(&p);
 }
 
 static void
@@ -524,7 +539,9 @@ main(void)
 		cmocka_unit_test(statistics_that_are_garbled_are_passed_over),
 		cmocka_unit_test(what_was_put_to_heal_stays_what_is_read),
 		cmocka_unit_test(
-		    what_is_dead_and_noted_damaged_is_not_copied_along),
+		    what_is_dead_and_noted_damaged_is_not_used_again),
+		cmocka_unit_test(
+		    what_lives_and_is_noted_damaged_stays_where_it_is),
 		cmocka_unit_test(no_more_is_copied_than_was_said),
 	};
 
