@@ -251,6 +251,19 @@ dead_bytes() {
 	blk-check -q --read-data
 }
 
+@test "one large victim is moved by one of many jobs, into several segments" {
+	random_file 5000000 gc-1 f1
+	random_file 5000000 gc-2 f2
+	blk-put f1 f2 >/dev/null
+	blk-config set segment-size 1M
+	blk-rm -q "$(sha f2)"
+	blk-gc -q -j 8 --max-memory 1G --max-unused 0
+	[ "$(blk-stat --json | jq 'select(.type == "summary").segments')" -ge 3 ] ||
+		fail "$(blk-ls --segments -l)"
+	blk-get "$(sha f1)" | cmp - f1
+	blk-check -q --read-data
+}
+
 @test "frames all of which lives are copied as they are" {
 	local plain stored
 

@@ -372,7 +372,6 @@ static enum blk_status
 add_again(void *arg, struct store *s, struct commit *k, struct fault *why)
 {
 	const struct catalog_segment *seg = arg;
-
 	enum blk_status st =
 	    commit_add_id(k, VERB_SEGMENT, &seg->id, seg->bytes, why);
 
@@ -399,6 +398,35 @@ a_segment_that_is_added_twice_is_refused(void **state)
 	assert_int_equal(store_sync(b.s, &b.why), BLK_CORRUPT);
 	assert_non_null(strstr(b.why.text, "again"));
 	free(data);
+}
+
+static enum blk_status
+say_of_another_name(
+    void *arg, struct store *s, struct commit *k, struct fault *why)
+{
+	char other[] = "other";
+	const struct commit_verb v = { .verb = VERB_VERSION,
+		.id = *(const struct digest *)arg,
+		.number = 1,
+		.name = other };
+
+	(void)s;
+	return commit_add(k, &v, why);
+}
+
+static void
+a_version_that_is_said_to_be_of_another_name_is_refused(void **state)
+{
+	struct store_outcome out;
+	struct digest vid;
+	struct store_draft d = { .decide = say_of_another_name, .arg = &vid };
+
+	(void)state;
+	store(&a, "f", "small", 5);
+	vid = vid_of(&a, "f");
+	assert_int_equal(store_commit(a.s, &d, &out, &a.why), BLK_OK);
+	assert_int_equal(store_sync(b.s, &b.why), BLK_CORRUPT);
+	assert_non_null(strstr(b.why.text, "version 1 of f is said to be"));
 }
 
 /* --- sessions --- */
@@ -459,6 +487,7 @@ static const struct {
 	PROMISE(what_is_found_and_dropped_meanwhile_is_not_lost),
 	PROMISE(a_store_that_has_moved_takes_nothing_more),
 	PROMISE(a_segment_that_is_added_twice_is_refused),
+	PROMISE(a_version_that_is_said_to_be_of_another_name_is_refused),
 	PROMISE(a_session_is_known_while_it_lives),
 };
 
