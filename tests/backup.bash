@@ -30,17 +30,6 @@ field() { # NAME: of the last line of JSON on stdin that has it
 	sed -nE "s/.*\"$1\":\"?([^,\"}]*).*/\1/p" | tail -n 1
 }
 
-# Overwrite some bytes in the middle of the largest segment.
-damage() {
-	local file
-
-	file=$(find store/segments -type f -printf '%s %p\n' | sort -n | tail -n 1)
-	file=${file#* }
-	chmod u+w "$file"
-	printf 'damage' | dd of="$file" bs=1 conv=notrunc status=none \
-		seek=$(($(stat -c %s "$file") / 2))
-}
-
 # same A B: they do not differ in anything that rsync looks at
 same() {
 	[ -z "$(rsync -aHAXn --delete --itemize-changes "$1/" "$2/")" ] ||

@@ -295,16 +295,21 @@ size_of_version() {
 		sed -n "s/^$(blk-ls --json "$1" | jq -r 'select(.type == "version").version') //p"
 }
 
-# All figures that there are, each worked out from files, not from the index.
-@test "every figure of a store is right, in JSON and in text" {
-	local data lists versions live stored segments newest oldest text
-
+# A store of a, and of b, which begins with other bytes and goes on as a.
+store_of_two() {
 	rm -rf store
 	blk-init --compression none
 	random_file 300000 stat a
 	{ random_file 50000 stat-more more && cat more a; } >b
 	blk-put -q -N a a >/dev/null
 	blk-put -q -N b b >/dev/null
+}
+
+# All figures that there are, each worked out from files, not from the index.
+@test "every figure of a store is right, in JSON and in text" {
+	local data lists versions live stored segments newest oldest text
+
+	store_of_two
 	echo x | blk-put -q -N n >/dev/null
 	echo y | blk-put -q -N n >/dev/null
 	newest=$(echo z | blk-put -q)
@@ -401,12 +406,7 @@ size_of_version() {
 @test "every figure of a REF is right, in JSON and in text" {
 	local unique_a unique_b shared sa sb live
 
-	rm -rf store
-	blk-init --compression none
-	random_file 300000 stat a
-	{ random_file 50000 stat-more more && cat more a; } >b
-	blk-put -q -N a a >/dev/null
-	blk-put -q -N b b >/dev/null
+	store_of_two
 	chunks a >in-a
 	chunks b >in-b
 	unique_a=$(comm -23 in-a in-b | sum)

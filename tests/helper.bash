@@ -67,6 +67,17 @@ random_file() {
 	[ "$(stat -c %s "$3")" -eq "$1" ]
 }
 
+# Overwrite some bytes in the middle of the largest segment.
+damage() {
+	local file
+
+	file=$(find store/segments -type f -printf '%s %p\n' | sort -n | tail -n 1)
+	file=${file#* }
+	chmod u+w "$file"
+	printf 'damage' | dd of="$file" bs=1 conv=notrunc status=none \
+		seek=$(($(stat -c %s "$file") / 2))
+}
+
 # sha FILE: its SHA-256 alone.
 sha() {
 	local sum

@@ -93,7 +93,7 @@ say_all() {
 	j 0 blk-stat --engine
 	j 0 blk-stat --health
 	j 0 blk-check --read-data
-	flip
+	damage
 	j 4 blk-check --read-data
 	j 1 blk-stat --health
 	j 4 blk-check --repair --read-data
@@ -118,17 +118,6 @@ changing() {
 		changed log
 	END
 	"$BUILD/tests/crafted" store moving tree tree snapshot snapshot
-}
-
-# A byte in the middle of the largest segment.
-flip() {
-	local file
-
-	file=$(find store/segments -type f -printf '%s %p\n' | sort -n | tail -n 1)
-	file=${file#* }
-	chmod u+w "$file"
-	printf 'damage' | dd of="$file" bs=1 conv=notrunc status=none \
-		seek=$(($(stat -c %s "$file") / 2))
 }
 
 # The table of blk.7, a line "COMMAND<tab>type<tab>key" for each key.
