@@ -11,7 +11,7 @@
 #include "scan-cache.h"
 #include "snapshot.h"
 
-#define READ_SIZE ((size_t)1 << 20) /* files up to this are read at once */
+#define READ_SIZE (WRITER_ROOM - 1) /* files up to this are read at once */
 #define QUEUE 64 /* directories that wait; each holds a descriptor */
 
 struct backup;
@@ -19,7 +19,7 @@ struct backup;
 struct worker {
 	struct backup *b;
 	struct lane *lane;
-	uint8_t *buf; /* READ_SIZE + 1 */
+	uint8_t *buf; /* READ_SIZE; worker[0], the walker, has none */
 	pthread_t thread;
 	bool started;
 };

@@ -115,29 +115,52 @@ read_long(struct worker *w, struct scan_entry *e, struct reading *r,
 	return st;
 }
 
+/*
+ * A file of at most size bytes, straight into the lane.  *whole: that was all
+ * of it, and not one that grew or that does not know its size.
+ */
+static enum blk_status
+read_short(struct worker *w, struct scan_entry *e, struct reading *r,
+    size_t size, bool *whole, struct fault *why)
+{
+	void *room;
+	size_t got;
+	enum blk_status st = lane_room(w->lane, size + 1, &room, why);
+
+	*whole = true;
+	if (st != BLK_OK)
+		return st;
+	if (file_pread(r->fd, room, size + 1, 0, &got, "file", &r->reason) !=
+	    BLK_OK) {
+		r->source_failed = true;
+		return BLK_OK;
+	}
+	*whole = got <= size;
+	if (!*whole)
+		return BLK_OK;
+	backup_count(&w->b->t->bytes_read, got);
+	r->size = got;
+	return lane_put(w->lane, room, got, &e->id, why);
+}
+
 static enum blk_status
 read_once(struct worker *w, struct scan_entry *e, struct reading *r,
     struct fault *why)
 {
-	uint64_t size;
-	size_t got;
+	enum blk_status st;
+	uint64_t size = e->stat.size;
+	bool whole;
 
 	r->source_failed = false;
-	if (e->stat.size > READ_SIZE)
-		return read_long(w, e, r, e->stat.size, why);
-	if (file_pread(r->fd, w->buf, READ_SIZE + 1, 0, &got, "file",
-	        &r->reason) != BLK_OK) {
-		r->source_failed = true;
-		return BLK_OK;
-	}
-	if (got > READ_SIZE) { /* it grew; or is one of those without a size */
-		size = scan_file_size(r->fd);
-		return read_long(
-		    w, e, r, size > READ_SIZE ? size : UINT64_MAX, why);
-	}
-	backup_count(&w->b->t->bytes_read, got);
-	r->size = got;
-	return lane_put(w->lane, w->buf, got, &e->id, why);
+	if (size > READ_SIZE)
+		return read_long(w, e, r, size, why);
+	st = read_short(w, e, r, (size_t)size, &whole, why);
+	if (st == BLK_OK && !whole)
+		st = read_short(w, e, r, READ_SIZE, &whole, why);
+	if (st != BLK_OK || whole)
+		return st;
+	size = scan_file_size(r->fd);
+	return read_long(w, e, r, size > READ_SIZE ? size : UINT64_MAX, why);
 }
 
 /* Read a file; once more when it changed meanwhile. */

@@ -242,7 +242,7 @@ open_workers(struct backup *b, struct fault *why)
 
 		w->b = b;
 		w->lane = writer_lane(b->w, i);
-		if (i > 0 && (w->buf = malloc(READ_SIZE + 1)) == NULL)
+		if (i > 0 && (w->buf = malloc(READ_SIZE)) == NULL)
 			st = fault_nomem(why);
 	}
 	if (st == BLK_OK)

@@ -90,16 +90,16 @@ segment_row(struct writer *w, struct lookup *u, uint64_t seq, size_t *index,
 
 /* Is there a copy of the i-th chunk that may be reused? */
 static enum blk_status
-judge_facts(struct writer *w, struct lookup *u, size_t i, struct fault *why)
+judge_data(struct writer *w, struct lookup *u, size_t i,
+    const struct catalog_copy *copy, struct fault *why)
 {
 	struct catalog *c = store_catalog(w->s);
 	const struct catalog_facts *f = &u->facts[i];
-	const struct catalog_copy *copy = catalog_winner(f, CLASS_DATA);
 	bool damaged = false;
 	enum blk_status st;
 	size_t index;
 
-	if (copy == NULL || f->lost[CLASS_DATA] || f->lost[CLASS_CONTENT])
+	if (f->lost[CLASS_DATA] || f->lost[CLASS_CONTENT])
 		return BLK_OK;
 	st = segment_row(w, u, copy->seq, &index, why);
 	if (st == BLK_OK && u->wrong)
@@ -113,6 +113,38 @@ judge_facts(struct writer *w, struct lookup *u, size_t i, struct fault *why)
 		.chunk = u->chunk[i], .ordinal = copy->ordinal, .segment = index
 	};
 	return BLK_OK;
+}
+
+/* R5, as state_reusable: is there a list that may be? */
+static enum blk_status
+judge_list(struct writer *w, struct lookup *u, size_t i,
+    const struct catalog_copy *copy, struct fault *why)
+{
+	const struct catalog_facts *f = &u->facts[i];
+	enum blk_status st;
+	size_t index;
+
+	if (u->wrong || f->lost[CLASS_CONTENT] ||
+	    (f->count[CLASS_CONTENT] == 0 && RULE(R5)))
+		return BLK_OK;
+	st = segment_row(w, u, copy->seq, &index, why);
+	if (st == BLK_OK)
+		u->list[u->lists++] = (struct lookup_list){
+			.chunk = u->chunk[i], .copy = *copy, .segment = index
+		};
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+static enum blk_status
+judge_facts(struct writer *w, struct lookup *u, size_t i, struct fault *why)
+{
+	enum class class = u->whole ? CLASS_CONTENT : CLASS_DATA;
+	const struct catalog_copy *copy = catalog_winner(&u->facts[i], class);
+
+	if (copy == NULL)
+		return BLK_OK;
+	return copy->kind == KIND_LIST ? judge_list(w, u, i, copy, why)
+	                               : judge_data(w, u, i, copy, why);
 }
 
 static int
@@ -130,10 +162,12 @@ ask(struct writer *w, struct lookup *u)
 	struct fault why = FAULT_NONE;
 	enum blk_status st;
 
-	u->hits = u->segments = 0;
+	u->hits = u->lists = u->segments = 0;
 	qsort(u->chunk, u->asked, sizeof(u->chunk[0]), by_id);
-	for (size_t i = 0; i < u->asked; i++)
+	for (size_t i = 0; i < u->asked; i++) {
 		u->id[i] = u->chunk[i]->id;
+		u->chunk[i]->asked = true;
+	}
 	pthread_mutex_lock(&w->catalog_lock);
 	st = c->type->facts_many(c, u->id, u->asked, u->facts, &why);
 	if (st == BLK_OK)
@@ -142,7 +176,7 @@ ask(struct writer *w, struct lookup *u)
 		st = judge_facts(w, u, i, &why);
 	pthread_mutex_unlock(&w->catalog_lock);
 	if (st != BLK_OK) {
-		u->hits = 0;
+		u->hits = u->lists = 0;
 		writer_missed(w, u->asked, &why);
 	}
 }
@@ -224,13 +258,71 @@ look_at_tables(struct writer *w, struct lookup *u, struct fault *why)
 	return BLK_OK;
 }
 
+/* --- lists: what they refer to is not looked up, but must be known --- */
+
+/* ABSENT for a chunk that this writer does not know, and for a piece. */
+static enum blk_status
+know_chunk(void *arg, const struct reference *r, struct fault *why)
+{
+	struct writer *w = arg;
+	enum blk_status st = BLK_OK;
+	bool known;
+
+	if (r->class != CLASS_DATA)
+		return BLK_ABSENT;
+	known = writer_owns(w, &r->id, CLASS_DATA, NULL, NULL);
+	if (!known)
+		st = known_has(w, &r->id, &known, why);
+	return st == BLK_OK && !known ? BLK_ABSENT : st;
+}
+
+/* A list that cannot be read is not relied on; nor is it our fault. */
+static enum blk_status
+look_at_list(struct writer *w, struct lookup *u, const struct lookup_list *h,
+    struct buf *text, struct fault *why)
+{
+	const struct frames_place p = store_place(&u->segment[h->segment]);
+	const struct digest *id = &h->chunk->id;
+	struct fault missed = FAULT_NONE;
+	enum blk_status st;
+	int64_t *value;
+
+	text->len = 0;
+	if (frames_read(store_frames(w->s), &p, h->copy.ordinal, id, KIND_LIST,
+	        text, &missed) != BLK_OK)
+		return BLK_OK;
+	pthread_mutex_lock(&w->lock);
+	st = idmap_put(&w->relies, id, CLASS_CONTENT, &value, NULL, why);
+	if (st == BLK_OK)
+		st = structure_walk(KIND_LIST, span_of(text->data, text->len),
+		    know_chunk, w, why);
+	pthread_mutex_unlock(&w->lock);
+	h->chunk->found = st == BLK_OK;
+	h->chunk->listed = st == BLK_OK || st == BLK_ABSENT;
+	return st == BLK_ABSENT || st == BLK_CORRUPT ? BLK_OK : st;
+}
+
+static enum blk_status
+look_at_lists(struct writer *w, struct lookup *u, struct fault *why)
+{
+	struct buf text = BUF_INIT(SEGMENT_FRAME_MAX);
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < u->lists; i++)
+		st = look_at_list(w, u, &u->list[i], &text, why);
+	buf_release(&text);
+	return st;
+}
+
 /* --- a batch --- */
 
-/* What this writer itself knows; the rest is left in u->chunk. */
+/* What this writer itself knows; what the store must be asked for is left in
+ * u->chunk. */
 static enum blk_status
 look_here(struct writer *w, struct lookup *u, struct chunk *chunk, size_t n,
     struct fault *why)
 {
+	enum class class = u->whole ? CLASS_CONTENT : CLASS_DATA;
 	enum blk_status st = BLK_OK;
 
 	u->asked = 0;
@@ -238,31 +330,47 @@ look_here(struct writer *w, struct lookup *u, struct chunk *chunk, size_t n,
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		struct chunk *c = &chunk[i];
 
-		c->found = writer_owns(w, &c->id, CLASS_DATA, NULL, NULL);
+		c->found = writer_owns(w, &c->id, class, NULL, NULL);
 		if (!c->found)
 			st = known_has(w, &c->id, &c->found, why);
-		if (!c->found)
+		if (!c->found && !c->asked)
 			u->chunk[u->asked++] = c;
 	}
 	pthread_mutex_unlock(&w->lock);
 	return st;
 }
 
+static enum blk_status
+look(struct lane *l, struct chunk *chunk, size_t n, bool whole,
+    struct fault *why)
+{
+	struct writer *w = l->w;
+	struct lookup *u = l->lookup;
+	enum blk_status st;
+
+	u->whole = whole;
+	st = look_here(w, u, chunk, n, why);
+	if (st != BLK_OK || u->asked == 0 || atomic_load(&w->blank))
+		return st;
+	ask(w, u);
+	st = look_at_tables(w, u, why);
+	return st == BLK_OK ? look_at_lists(w, u, why) : st;
+}
+
 /* Promise to store what was not found; others may have been faster. */
 static enum blk_status
-promise(struct writer *w, struct lookup *u, struct fault *why)
+promise(struct writer *w, struct chunk *chunk, size_t n, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
 	pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; st == BLK_OK && i < u->asked; i++) {
-		struct chunk *c = u->chunk[i];
+	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		bool mine = false;
 
-		if (c->found)
+		if (chunk[i].found)
 			continue;
-		st = writer_promise(w, &c->id, KIND_DATA, &mine, why);
-		c->found = !mine;
+		st = writer_promise(w, &chunk[i].id, KIND_DATA, &mine, why);
+		chunk[i].found = !mine;
 	}
 	pthread_mutex_unlock(&w->lock);
 	return st;
@@ -271,20 +379,21 @@ promise(struct writer *w, struct lookup *u, struct fault *why)
 enum blk_status
 writer_look_up(struct lane *l, struct chunk *chunk, size_t n, struct fault *why)
 {
-	struct writer *w = l->w;
-	struct lookup *u = l->lookup;
 	enum blk_status st;
 
-	for (size_t i = 0; w->no_dedup && i < n; i++)
+	for (size_t i = 0; l->w->no_dedup && i < n; i++)
 		chunk[i].found = false;
-	if (w->no_dedup)
+	if (l->w->no_dedup)
 		return BLK_OK;
-	st = look_here(w, u, chunk, n, why);
-	if (st == BLK_OK && u->asked > 0 && !atomic_load(&w->blank)) {
-		ask(w, u);
-		st = look_at_tables(w, u, why);
-	}
-	return st == BLK_OK ? promise(w, u, why) : st;
+	st = look(l, chunk, n, false, why);
+	return st == BLK_OK ? promise(l->w, chunk, n, why) : st;
+}
+
+enum blk_status
+writer_look_up_whole(
+    struct lane *l, struct chunk *object, size_t n, struct fault *why)
+{
+	return look(l, object, n, true, why);
 }
 
 /* --- structures --- */

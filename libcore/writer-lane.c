@@ -1,5 +1,5 @@
 /*
- * A lane: objects that are there whole, structures.
+ * A lane: its chunks, lists and structures.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +37,7 @@ lane_release(struct lane *l)
 	segment_builder_free(l->data.builder);
 	segment_builder_free(l->structure.builder);
 	slice_free(l->pending);
+	free(l->cut);
 	slice_free(l->stream.spare);
 	hasher_free(l->stream.hash);
 	cutter_free(l->text);
@@ -158,46 +159,6 @@ lane_run(struct lane *l, struct slice *s, bool hash, struct fault *why)
 	return st;
 }
 
-enum blk_status
-lane_flush(struct lane *l, struct fault *why)
-{
-	struct slice *s = l->pending;
-	enum blk_status st = BLK_OK;
-
-	if (s != NULL && s->chunks > 0) {
-		st = lane_run(l, s, false, why);
-		s->len = s->chunks = 0;
-	}
-	return st;
-}
-
-/* Let a chunk, hashed already, wait for others to be looked up together. */
-static enum blk_status
-pend(struct lane *l, const struct digest *id, const void *data, size_t len,
-    struct fault *why)
-{
-	const struct writer *w = l->w;
-	enum blk_status st = BLK_OK;
-	struct slice *s;
-
-	if (l->pending == NULL)
-		st = slice_new(w, &l->pending, why);
-	if (st != BLK_OK)
-		return st;
-	s = l->pending;
-	if (s->len + len > w->slice_room || s->chunks == w->slice_chunks)
-		st = lane_flush(l, why);
-	if (st != BLK_OK)
-		return st;
-	if (len > 0)
-		memcpy(s->data + s->len, data, len);
-	s->chunk[s->chunks++] = (struct chunk){
-		.id = *id, .offset = (uint32_t)s->len, .len = (uint32_t)len
-	};
-	s->len += len;
-	return BLK_OK;
-}
-
 /* --- lists --- */
 
 enum blk_status
@@ -227,49 +188,7 @@ lane_end_list(struct lane *l, struct cutter *list, const struct digest *id,
 	return st;
 }
 
-/* Store an object of the n chunks whose lengths are in l->length. */
-static enum blk_status
-put_chunks(struct lane *l, const uint8_t *data, size_t n, struct cutter *list,
-    struct fault *why)
-{
-	enum blk_status st = BLK_OK;
-
-	for (size_t i = 0; st == BLK_OK && i < n; i++) {
-		struct chunk c = { .len = l->length[i] };
-
-		st = hasher_of(l->hash, data, c.len, &c.id, why);
-		if (st == BLK_OK)
-			st = lane_add_line(list, &c, why);
-		if (st == BLK_OK)
-			st = pend(l, &c.id, data, c.len, why);
-		data += c.len;
-	}
-	return st;
-}
-
-enum blk_status
-lane_put_short(struct lane *l, const uint8_t *data, size_t len,
-    struct digest *id, struct fault *why)
-{
-	struct cutter *list = NULL;
-	enum blk_status st;
-	size_t used, n = lane_cut(l, data, len, true, &used);
-
-	st = hasher_of(l->hash, data, len, id, why);
-	if (st != BLK_OK)
-		return st;
-	if (n <= 1)
-		return pend(l, id, data, len, why);
-	st = cutter_new(l->hash, lane_add_piece, l, &list, why);
-	if (st == BLK_OK)
-		cutter_is_list(list);
-	if (st == BLK_OK)
-		st = put_chunks(l, data, n, list, why);
-	if (st == BLK_OK)
-		st = lane_end_list(l, list, id, why);
-	cutter_free(list);
-	return st;
-}
+/* --- objects that are there whole --- */
 
 enum blk_status
 lane_put(struct lane *l, const void *data, size_t len, struct digest *id,
@@ -304,33 +223,44 @@ static enum class class_for(enum kind kind) {
 }
 
 enum blk_status
+lane_new_structure(struct lane *l, const struct digest *id, enum kind kind,
+    const void *text, size_t len, struct fault *why)
+{
+	struct writer *w = l->w;
+	enum blk_status st = BLK_OK;
+	bool mine = true;
+
+	atomic_fetch_add(&w->objects, 1);
+	if (!w->no_dedup) {
+		pthread_mutex_lock(&w->lock);
+		st = writer_promise(w, id, kind, &mine, why);
+		pthread_mutex_unlock(&w->lock);
+	}
+	if (st != BLK_OK || !mine)
+		return st;
+	return writer_fill_add(&l->structure, id, kind, text, len, why);
+}
+
+enum blk_status
 lane_add_structure(struct lane *l, const struct digest *id, enum kind kind,
     const void *text, size_t len, struct fault *why)
 {
 	struct writer *w = l->w;
 	enum class class = class_for(kind);
-	enum blk_status st;
-	bool there, mine = true;
+	enum blk_status st = BLK_OK;
+	bool there = false;
 
-	atomic_fetch_add(&w->objects, 1);
-	if (w->no_dedup)
-		return writer_fill_add(&l->structure, id, kind, text, len, why);
-	pthread_mutex_lock(&w->lock);
-	there = writer_owns(w, id, class, NULL, NULL);
-	pthread_mutex_unlock(&w->lock);
-	if (there)
-		return BLK_OK;
-	st = w->new_lists && kind == KIND_LIST
-	    ? BLK_OK
-	    : writer_reuse(w, id, class, &there, why);
-	if (st != BLK_OK || there)
-		return st;
-	pthread_mutex_lock(&w->lock);
-	st = writer_promise(w, id, kind, &mine, why);
-	pthread_mutex_unlock(&w->lock);
-	if (st != BLK_OK || !mine)
-		return st;
-	return writer_fill_add(&l->structure, id, kind, text, len, why);
+	if (!w->no_dedup) {
+		pthread_mutex_lock(&w->lock);
+		there = writer_owns(w, id, class, NULL, NULL);
+		pthread_mutex_unlock(&w->lock);
+		if (!there && !(w->new_lists && kind == KIND_LIST))
+			st = writer_reuse(w, id, class, &there, why);
+	}
+	if (st == BLK_OK && !there)
+		return lane_new_structure(l, id, kind, text, len, why);
+	atomic_fetch_add(&w->objects, there);
+	return st;
 }
 
 enum blk_status

@@ -19,10 +19,12 @@
 #define WRITER_BATCH 128               /* chunks looked up at once */
 #define WRITER_SLICE ((size_t)1 << 20) /* of a stream, handed on at once */
 
-struct chunk {
+struct chunk { /* or an object that may be several */
 	struct digest id;
 	uint32_t offset, len; /* in the slice's data */
 	bool found;           /* need not be stored */
+	bool asked;           /* the store was, and does not have it */
+	bool listed;          /* an object: there as a list, relied on */
 };
 
 enum slice_state { SLICE_QUEUED, SLICE_RUNNING, SLICE_DONE };
@@ -71,6 +73,13 @@ struct lookup {
 	size_t hits;
 	struct catalog_segment segment[WRITER_BATCH];
 	size_t segments;
+	bool whole; /* objects are asked for, which may be lists */
+	struct lookup_list {
+		struct chunk *chunk;
+		struct catalog_copy copy;
+		size_t segment;
+	} list[WRITER_BATCH];
+	size_t lists;
 	bool wrong; /* something is noted damaged somewhere */
 };
 
@@ -97,8 +106,12 @@ struct lane {
 	struct hasher *hash;
 	struct codec_state *codecs;
 	struct fill data, structure;
-	uint32_t *length;      /* of the chunks of a slice */
-	struct slice *pending; /* small objects: hashed, not looked up yet */
+	uint32_t *length; /* of the chunks of a slice */
+	/* Short objects: whole, hashed, not looked up yet; and the chunks of
+	 * those of them that were not found, slice_chunks at most. */
+	struct slice *pending;
+	struct chunk *cut;
+	size_t cuts;
 	struct lookup *lookup;
 	struct stream stream;
 	struct cutter *text; /* NULL: none was begun */
@@ -216,6 +229,15 @@ void writer_fill_release(struct fill *f);
  * promised. */
 MUST_USE enum blk_status writer_look_up(
     struct lane *l, struct chunk *chunk, size_t n, struct fault *why);
+/*
+ * Which of n <= WRITER_BATCH objects need not even be cut?  Those that are
+ * there as data; and as a list that may be reused, whose chunks this writer
+ * knows already: it wrote them, or read of them in their segment's table.
+ * Where it does not know them, the list need not be written, but its chunks
+ * be looked up.  Nothing is promised.
+ */
+MUST_USE enum blk_status writer_look_up_whole(
+    struct lane *l, struct chunk *object, size_t n, struct fault *why);
 /* w->lock held. */
 void writer_known_clear(struct known *k);
 /* R5, for a structure: may it be referred to as it is?  Relied on then. */
@@ -233,11 +255,6 @@ MUST_USE enum blk_status lane_leave(
 /* Chunks to the lengths in l->length; *used: bytes that they cover. */
 size_t lane_cut(
     struct lane *l, const uint8_t *data, size_t len, bool final, size_t *used);
-/* Store an object that is not longer than a slice. */
-MUST_USE enum blk_status lane_put_short(struct lane *l, const uint8_t *data,
-    size_t len, struct digest *id, struct fault *why);
-/* Look up and store what is pending. */
-MUST_USE enum blk_status lane_flush(struct lane *l, struct fault *why);
 /* Hash (if asked), look up and store the chunks of a slice. */
 MUST_USE enum blk_status lane_run(
     struct lane *l, struct slice *s, bool hash, struct fault *why);
@@ -247,10 +264,23 @@ MUST_USE enum blk_status lane_add_structure(struct lane *l,
     const struct digest *id, enum kind kind, const void *text, size_t len,
     struct fault *why);
 structure_emit lane_add_piece;
+/* The same of one that was looked for and not found. */
+MUST_USE enum blk_status lane_new_structure(struct lane *l,
+    const struct digest *id, enum kind kind, const void *text, size_t len,
+    struct fault *why);
 MUST_USE enum blk_status lane_add_line(
     struct cutter *list, const struct chunk *c, struct fault *why);
 MUST_USE enum blk_status lane_end_list(struct lane *l, struct cutter *list,
     const struct digest *id, struct fault *why);
+
+/* writer-short.c */
+
+/* Store an object that is not longer than a slice; it may stand in the slice
+ * of those that wait, behind them. */
+MUST_USE enum blk_status lane_put_short(struct lane *l, const uint8_t *data,
+    size_t len, struct digest *id, struct fault *why);
+/* Look up what waits, and store it. */
+MUST_USE enum blk_status lane_flush(struct lane *l, struct fault *why);
 
 /* writer-stream.c */
 

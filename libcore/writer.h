@@ -29,7 +29,8 @@
 #include "store.h"
 #include "text.h"
 
-#define WRITER_INLINE ((size_t)256 << 10) /* plain bytes a commit carries */
+#define WRITER_INLINE ((size_t)256 << 10)   /* plain bytes a commit carries */
+#define WRITER_ROOM (((size_t)1 << 20) + 1) /* bytes that lane_room has */
 
 struct writer;
 struct lane;
@@ -46,7 +47,8 @@ struct writer_options {
 
 struct writer_totals {      /* atomic: may be read by a progress thread */
 	uint64_t bytes;     /* taken in */
-	uint64_t objects;   /* chunks and structures, stored or found */
+	uint64_t objects;   /* chunks and structures, stored or found; of an
+	                     * object that was found whole, its list only */
 	uint64_t new_bytes; /* plain, that were not there */
 	uint64_t new_objects;
 	uint64_t new_data, new_trees; /* of these: chunks; trees, whole */
@@ -68,6 +70,14 @@ void writer_totals(const struct writer *w, struct writer_totals *t);
 /* Store len bytes as one object of class content. */
 MUST_USE enum blk_status lane_put(struct lane *l, const void *data, size_t len,
     struct digest *id, struct fault *why);
+
+/*
+ * Room in the lane for len <= WRITER_ROOM bytes: what is read to there, and
+ * put from there by the next call of this lane, is not copied.  Borrowed
+ * until that call.
+ */
+MUST_USE enum blk_status lane_room(
+    struct lane *l, size_t len, void **room, struct fault *why);
 
 /*
  * Store a stream: begin, add any number of times, end.  One at a time in a

@@ -3,6 +3,7 @@
  */
 #include "writer.h"
 
+#include "chunker.h"
 #include "writer-bench.h"
 
 #define KI ((size_t)1 << 10)
@@ -256,6 +257,77 @@ a_segment_that_is_gone_is_a_miss(void **state)
 	bench_close(&b);
 }
 
+/* How many chunks a writer cuts data into. */
+static size_t
+chunks_of(struct bench *b, const uint8_t *data, size_t len)
+{
+	static uint32_t length[1000];
+	struct chunker c;
+	size_t used;
+
+	OK(b, chunker_init(&c, &chunker_default, &b->why));
+	return chunker_run(&c, data, len, true, length, 1000, &used);
+}
+
+/* Two objects of the same chunks, but for the first, that fill a slice each:
+ * the second makes the first be looked up, and is itself by the commit. */
+static void
+an_object_is_not_cut_when_its_list_and_chunks_are_known(void **state)
+{
+	struct bench b;
+	size_t len = 900 * KI, first, n;
+	uint8_t *data = some_noise(len, 14);
+	struct digest id;
+	struct chunker c;
+
+	(void)state;
+	bench_open(&b, "mem:whole", NULL);
+	OK(&b, chunker_init(&c, &chunker_default, &b.why));
+	first = chunker_next(&c, data, len, true);
+	n = chunks_of(&b, data, len);
+	id = put(&b, data, len);
+	name(&b, "one", CLASS_CONTENT, &id);
+	store(&b, "two", data + first, len - first);
+	bench_again(&b, NULL);
+	put(&b, data, len);
+	put(&b, data + first, len - first);
+	commit(&b);
+	assert_int_equal(totals(&b).new_objects, 0);
+	assert_int_equal(totals(&b).objects, n + 1 + 1);
+	free(data);
+	bench_close(&b);
+}
+
+static void
+an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there(void **state)
+{
+	struct bench b;
+	size_t len = 900 * KI;
+	uint8_t *data = some_noise(len, 15);
+	struct catalog_segment seg;
+	char key[SEGMENT_KEY_MAX];
+	struct digest id, first;
+	uint32_t ordinal;
+	struct chunker c;
+
+	(void)state;
+	bench_open(&b, "mem:hollow", NULL);
+	OK(&b, chunker_init(&c, &chunker_default, &b.why));
+	first = put(&b, data, chunker_next(&c, data, len, true));
+	id = store(&b, "it", data, len);
+	seg = segment_of(&b, &first, &ordinal);
+	segment_key(&seg.id, key);
+	OK(&b, backend_remove(store_backend(b.s), key, &b.why));
+	frames_forget(store_frames(b.s), &seg.id);
+	bench_again(&b, NULL);
+	put(&b, data, len);
+	commit(&b);
+	assert_int_equal(totals(&b).new_objects, chunks_of(&b, data, len));
+	holds_content(&b, &id, data, len);
+	free(data);
+	bench_close(&b);
+}
+
 /* R6: rows that lie about a segment do not make a hit. */
 static void
 what_only_the_index_holds_is_stored(void **state)
@@ -451,6 +523,10 @@ main(void)
 		cmocka_unit_test(
 		    a_segment_that_cannot_be_read_is_a_miss_and_said_once),
 		cmocka_unit_test(a_segment_that_is_gone_is_a_miss),
+		cmocka_unit_test(
+		    an_object_is_not_cut_when_its_list_and_chunks_are_known),
+		cmocka_unit_test(
+		    an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there),
 		cmocka_unit_test(what_only_the_index_holds_is_stored),
 		cmocka_unit_test(a_tree_is_reused_while_it_is_counted),
 		cmocka_unit_test(a_long_tree_is_cut_and_a_change_costs_a_piece),

@@ -111,6 +111,46 @@ the_list_depends_on_the_bytes_only(void **state)
 	free(data);
 }
 
+/* Files of a backup come so: read to where they wait to be looked up. */
+static void
+what_is_read_into_the_room_of_a_lane_is_stored_from_there(void **state)
+{
+	enum { FILES = 200 };
+	struct bench b;
+	struct digest id[FILES];
+	uint8_t *data[FILES];
+	size_t len[FILES];
+	uint32_t seed = 5;
+	void *room;
+
+	(void)state;
+	bench_open(&b, "mem:room", NULL);
+	for (int i = 0; i < FILES; i++) {
+		seed = seed * 1664525 + 1013904223;
+		len[i] = i == 7 ? WRITER_ROOM : (seed >> 8) % (90 * KI);
+		data[i] = some_noise(len[i], seed % 150); /* some come again */
+		if (i % 3 == 0) {
+			id[i] = put(&b, data[i], len[i]);
+		} else {
+			/* A file may be shorter than it seemed. */
+			OK(&b,
+			    lane_room(b.l, i % 2 == 0 ? len[i] : WRITER_ROOM,
+			        &room, &b.why));
+			memcpy(room, data[i], len[i]);
+			OK(&b, lane_put(b.l, room, len[i], &id[i], &b.why));
+		}
+		name(&b, "file", CLASS_CONTENT, &id[i]);
+	}
+	commit(&b);
+	for (int i = 0; i < FILES; i++) {
+		holds_content(&b, &id[i], data[i], len[i]);
+		free(data[i]);
+	}
+	assert_int_equal(
+	    lane_room(b.l, WRITER_ROOM + 1, &room, &b.why), BLK_INVALID);
+	bench_close(&b);
+}
+
 static void
 a_long_list_is_cut_into_pieces(void **state)
 {
@@ -463,6 +503,8 @@ main(void)
 		cmocka_unit_test(
 		    what_is_one_chunk_is_data_and_what_is_more_a_list),
 		cmocka_unit_test(the_list_depends_on_the_bytes_only),
+		cmocka_unit_test(
+		    what_is_read_into_the_room_of_a_lane_is_stored_from_there),
 		cmocka_unit_test(a_long_list_is_cut_into_pieces),
 		cmocka_unit_test(small_puts_lie_in_the_commit_file),
 		cmocka_unit_test(
