@@ -278,7 +278,7 @@ reader() {
 	local name=store/sessions/00000000000040008000000000000000.0
 
 	: >"$name"
-	flock "$name" sleep 60 3>&- &
+	flock -F "$name" sleep 600 3>&- &
 	reading=$!
 	until ! flock -n "$name" true; do sleep 0.05; done
 }
