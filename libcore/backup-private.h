@@ -12,6 +12,7 @@
 #include "snapshot.h"
 
 #define READ_SIZE (WRITER_ROOM - 1) /* files up to this are read at once */
+#define READ_SOME ((size_t)4 << 10) /* of one that may not know its size */
 #define QUEUE 64 /* directories that wait; each holds a descriptor */
 
 struct backup;

@@ -154,7 +154,8 @@ read_once(struct worker *w, struct scan_entry *e, struct reading *r,
 	r->source_failed = false;
 	if (size > READ_SIZE)
 		return read_long(w, e, r, size, why);
-	st = read_short(w, e, r, (size_t)size, &whole, why);
+	st = read_short(
+	    w, e, r, size > 0 ? (size_t)size : READ_SOME, &whole, why);
 	if (st == BLK_OK && !whole)
 		st = read_short(w, e, r, READ_SIZE, &whole, why);
 	if (st != BLK_OK || whole)

@@ -244,6 +244,8 @@ slim(struct lane *l)
 	writer_fill_release(&l->structure);
 	slice_free(l->pending);
 	l->pending = NULL;
+	free(l->cut);
+	l->cut = NULL;
 }
 
 /* What a lane holds, to be sealed and published. */
@@ -306,13 +308,11 @@ static enum blk_status
 settle(struct writer *w, struct inlined *in, struct fault *why)
 {
 	uint64_t data = 0, structure = 0;
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 	bool data_fits, structure_fits;
 
-	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++) {
-		lane_forget_stream(&w->lane[i]);
-		st = lane_flush(&w->lane[i], why);
-	}
+	writer_forget_streams(w);
+	st = writer_flush(w, why);
 	for (unsigned i = 0; i < w->lanes; i++) {
 		data += plain(&w->lane[i].data);
 		structure += plain(&w->lane[i].structure);

@@ -276,7 +276,7 @@ know_chunk(void *arg, const struct reference *r, struct fault *why)
 	return st == BLK_OK && !known ? BLK_ABSENT : st;
 }
 
-/* A list that cannot be read is not relied on; nor is it our fault. */
+/* A list that cannot be read is not relied on: a miss. */
 static enum blk_status
 look_at_list(struct writer *w, struct lookup *u, const struct lookup_list *h,
     struct buf *text, struct fault *why)
@@ -288,8 +288,11 @@ look_at_list(struct writer *w, struct lookup *u, const struct lookup_list *h,
 	int64_t *value;
 
 	text->len = 0;
-	if (frames_read(store_frames(w->s), &p, h->copy.ordinal, id, KIND_LIST,
-	        text, &missed) != BLK_OK)
+	st = frames_read(store_frames(w->s), &p, h->copy.ordinal, id, KIND_LIST,
+	    text, &missed);
+	if (st != BLK_OK && st != BLK_ABSENT)
+		writer_missed(w, 1, &missed);
+	if (st != BLK_OK)
 		return BLK_OK;
 	pthread_mutex_lock(&w->lock);
 	st = idmap_put(&w->relies, id, CLASS_CONTENT, &value, NULL, why);
@@ -299,6 +302,7 @@ look_at_list(struct writer *w, struct lookup *u, const struct lookup_list *h,
 	pthread_mutex_unlock(&w->lock);
 	h->chunk->found = st == BLK_OK;
 	h->chunk->listed = st == BLK_OK || st == BLK_ABSENT;
+	h->chunk->list = digest_xxh64(text->data, text->len);
 	return st == BLK_ABSENT || st == BLK_CORRUPT ? BLK_OK : st;
 }
 

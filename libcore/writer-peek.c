@@ -127,8 +127,8 @@ writer_peek(struct writer *w, const struct digest *id, enum class class,
 	enum kind kind;
 	int64_t where;
 
-	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++)
-		st = lane_flush(&w->lane[i], why);
+	if (st == BLK_OK)
+		st = writer_flush(w, why);
 	if (st != BLK_OK)
 		return st;
 	if (!writer_owns(w, id, class, &kind, &where))

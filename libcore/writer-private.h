@@ -23,8 +23,9 @@ struct chunk { /* or an object that may be several */
 	struct digest id;
 	uint32_t offset, len; /* in the slice's data */
 	bool found;           /* need not be stored */
-	bool asked;           /* the store was, and does not have it */
-	bool listed;          /* an object: there as a list, relied on */
+	bool asked;           /* for: if it was not found, it is not there */
+	bool listed;          /* an object: there as a list, relied on, ... */
+	uint64_t list;        /* ... XXH3-64 of which is this */
 };
 
 enum slice_state { SLICE_QUEUED, SLICE_RUNNING, SLICE_DONE };
@@ -108,7 +109,8 @@ struct lane {
 	struct fill data, structure;
 	uint32_t *length; /* of the chunks of a slice */
 	/* Short objects: whole, hashed, not looked up yet; and the chunks of
-	 * those of them that were not found, slice_chunks at most. */
+	 * those of them that were not found, slice_chunks at most, while
+	 * they are gone through. */
 	struct slice *pending;
 	struct chunk *cut;
 	size_t cuts;
@@ -192,6 +194,9 @@ MUST_USE enum blk_status writer_sound(struct writer *w, struct fault *why);
 void writer_fail(struct writer *w, enum blk_status st, const struct fault *why);
 /* A lookup of n ids went wrong: they count as misses. */
 void writer_missed(struct writer *w, size_t n, const struct fault *why);
+/* Forget streams that were not ended, all of them before any lane is touched:
+ * helpers are at work for one in the lanes of the others. */
+void writer_forget_streams(struct writer *w);
 /* Forget all that is not committed. */
 void writer_empty(struct writer *w);
 /* Anything in the store to be found? */
@@ -233,8 +238,8 @@ MUST_USE enum blk_status writer_look_up(
  * Which of n <= WRITER_BATCH objects need not even be cut?  Those that are
  * there as data; and as a list that may be reused, whose chunks this writer
  * knows already: it wrote them, or read of them in their segment's table.
- * Where it does not know them, the list need not be written, but its chunks
- * be looked up.  Nothing is promised.
+ * Where it does not know them, the list need not be written if it names the
+ * chunks that the object is cut to.  Nothing is promised.
  */
 MUST_USE enum blk_status writer_look_up_whole(
     struct lane *l, struct chunk *object, size_t n, struct fault *why);
@@ -281,6 +286,8 @@ MUST_USE enum blk_status lane_put_short(struct lane *l, const uint8_t *data,
     size_t len, struct digest *id, struct fault *why);
 /* Look up what waits, and store it. */
 MUST_USE enum blk_status lane_flush(struct lane *l, struct fault *why);
+/* The same of all lanes, none of which is busy; a failure is the writer's. */
+MUST_USE enum blk_status writer_flush(struct writer *w, struct fault *why);
 
 /* writer-stream.c */
 

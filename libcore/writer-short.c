@@ -38,8 +38,7 @@ add_cut(struct lane *l, const struct chunk *c, struct fault *why)
 	return st;
 }
 
-/* The n chunks, whose lengths are in l->length, of an object; and their lines,
- * unless list is NULL. */
+/* The n chunks, whose lengths are in l->length, of an object, and its list. */
 static enum blk_status
 add_chunks(struct lane *l, const struct chunk *object, size_t n,
     struct cutter *list, struct fault *why)
@@ -51,7 +50,7 @@ add_chunks(struct lane *l, const struct chunk *object, size_t n,
 		c.len = l->length[i];
 		st = hasher_of(
 		    l->hash, l->pending->data + c.offset, c.len, &c.id, why);
-		if (st == BLK_OK && list != NULL)
+		if (st == BLK_OK)
 			st = lane_add_line(list, &c, why);
 		if (st == BLK_OK)
 			st = add_cut(l, &c, why);
@@ -60,27 +59,23 @@ add_chunks(struct lane *l, const struct chunk *object, size_t n,
 	return st;
 }
 
+/* The list, unless it is there: one of other cuts, whose chunks may be gone,
+ * would make what is stored now of no use. */
 static enum blk_status
-add_list(
-    struct lane *l, const struct chunk *object, size_t n, struct fault *why)
+end_list(struct lane *l, const struct chunk *object, struct cutter *list,
+    struct fault *why)
 {
-	struct cutter *list = NULL;
 	const void *head;
-	enum blk_status st;
 	size_t len;
+	enum blk_status st = cutter_end(list, &head, &len, why);
 
-	st = cutter_new(l->hash, lane_add_piece, l, &list, why);
 	if (st != BLK_OK)
 		return st;
-	cutter_is_list(list);
-	st = add_chunks(l, object, n, list, why);
-	if (st == BLK_OK)
-		st = cutter_end(list, &head, &len, why);
-	if (st == BLK_OK)
-		st = lane_new_structure(
-		    l, &object->id, KIND_LIST, head, len, why);
-	cutter_free(list);
-	return st;
+	if (object->listed && object->list == digest_xxh64(head, len)) {
+		atomic_fetch_add(&l->w->objects, 1);
+		return BLK_OK;
+	}
+	return lane_new_structure(l, &object->id, KIND_LIST, head, len, why);
 }
 
 /* An object that is not there; unless it came twice. */
@@ -88,10 +83,12 @@ static enum blk_status
 cut(struct lane *l, const struct chunk *object, struct fault *why)
 {
 	struct writer *w = l->w;
+	struct cutter *list = NULL;
 	bool twice = false;
 	size_t used,
 	    n = lane_cut(
 	        l, l->pending->data + object->offset, object->len, true, &used);
+	enum blk_status st;
 
 	if (n <= 1)
 		return add_cut(l, object, why);
@@ -100,10 +97,19 @@ cut(struct lane *l, const struct chunk *object, struct fault *why)
 		twice = writer_owns(w, &object->id, CLASS_CONTENT, NULL, NULL);
 		pthread_mutex_unlock(&w->lock);
 	}
-	if (twice)
+	if (twice) {
+		atomic_fetch_add(&w->objects, 1);
 		return BLK_OK;
-	return object->listed ? add_chunks(l, object, n, NULL, why)
-	                      : add_list(l, object, n, why);
+	}
+	st = cutter_new(l->hash, lane_add_piece, l, &list, why);
+	if (st == BLK_OK) {
+		cutter_is_list(list);
+		st = add_chunks(l, object, n, list, why);
+	}
+	if (st == BLK_OK)
+		st = end_list(l, object, list, why);
+	cutter_free(list);
+	return st;
 }
 
 /* --- whole ones --- */
@@ -131,9 +137,9 @@ flush(struct lane *l, struct slice *s, struct fault *why)
 		for (size_t j = i; st == BLK_OK && j < i + n; j++) {
 			const struct chunk *o = &s->chunk[j];
 
-			if (o->found || o->listed)
+			if (o->found)
 				atomic_fetch_add(&l->w->objects, 1);
-			if (!o->found)
+			else
 				st = cut(l, o, why);
 		}
 	}
@@ -150,6 +156,18 @@ lane_flush(struct lane *l, struct fault *why)
 		st = flush(l, s, why);
 		s->len = s->chunks = l->cuts = 0;
 	}
+	return st;
+}
+
+enum blk_status
+writer_flush(struct writer *w, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++)
+		st = lane_flush(&w->lane[i], why);
+	if (st != BLK_OK)
+		writer_fail(w, st, why);
 	return st;
 }
 

@@ -210,12 +210,20 @@ writer_open(struct store *s, const struct writer_options *o,
 /* --- the end --- */
 
 void
+writer_forget_streams(struct writer *w)
+{
+	for (unsigned i = 0; i < w->lanes; i++)
+		lane_forget_stream(&w->lane[i]);
+}
+
+void
 writer_empty(struct writer *w)
 {
+	if (w->lane != NULL)
+		writer_forget_streams(w);
 	for (unsigned i = 0; w->lane != NULL && i < w->lanes; i++) {
 		struct lane *l = &w->lane[i];
 
-		lane_forget_stream(l);
 		if (l->pending != NULL)
 			l->pending->len = l->pending->chunks = 0;
 		writer_fill_reset(&l->data);

@@ -48,7 +48,7 @@ struct writer_options {
 struct writer_totals {      /* atomic: may be read by a progress thread */
 	uint64_t bytes;     /* taken in */
 	uint64_t objects;   /* chunks and structures, stored or found; of an
-	                     * object that was found whole, its list only */
+	                     * object that was found whole, one */
 	uint64_t new_bytes; /* plain, that were not there */
 	uint64_t new_objects;
 	uint64_t new_data, new_trees; /* of these: chunks; trees, whole */
@@ -74,7 +74,7 @@ MUST_USE enum blk_status lane_put(struct lane *l, const void *data, size_t len,
 /*
  * Room in the lane for len <= WRITER_ROOM bytes: what is read to there, and
  * put from there by the next call of this lane, is not copied.  Borrowed
- * until that call.
+ * until that call.  BLK_INVALID for more, which fails the writer as any call.
  */
 MUST_USE enum blk_status lane_room(
     struct lane *l, size_t len, void **room, struct fault *why);

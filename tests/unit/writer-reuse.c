@@ -328,6 +328,38 @@ an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there(void **state)
 	bench_close(&b);
 }
 
+/* Its list names the pieces, whose segment is gone without a note. */
+static void
+an_object_of_other_cuts_that_are_gone_is_stored_whole_again(void **state)
+{
+	struct writer_options plain = {
+		.lanes = 1, .no_dedup = true, .max_memory = (uint64_t)64 << 20
+	};
+	struct bench b;
+	size_t len = 900 * KI;
+	uint8_t *data = some_noise(len, 16);
+	struct catalog_segment seg;
+	char key[SEGMENT_KEY_MAX];
+	struct digest id, first;
+	uint32_t ordinal;
+
+	(void)state;
+	bench_open(&b, "mem:cuts", &plain);
+	first = put(&b, data, 64 * KI);
+	id = store(&b, "it", data, len);
+	seg = segment_of(&b, &first, &ordinal);
+	segment_key(&seg.id, key);
+	OK(&b, backend_remove(store_backend(b.s), key, &b.why));
+	frames_forget(store_frames(b.s), &seg.id);
+	bench_again(&b, NULL);
+	put(&b, data, len);
+	commit(&b);
+	assert_int_equal(totals(&b).new_objects, chunks_of(&b, data, len) + 1);
+	holds_content(&b, &id, data, len);
+	free(data);
+	bench_close(&b);
+}
+
 /* R6: rows that lie about a segment do not make a hit. */
 static void
 what_only_the_index_holds_is_stored(void **state)
@@ -527,6 +559,8 @@ main(void)
 		    an_object_is_not_cut_when_its_list_and_chunks_are_known),
 		cmocka_unit_test(
 		    an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there),
+		cmocka_unit_test(
+		    an_object_of_other_cuts_that_are_gone_is_stored_whole_again),
 		cmocka_unit_test(what_only_the_index_holds_is_stored),
 		cmocka_unit_test(a_tree_is_reused_while_it_is_counted),
 		cmocka_unit_test(a_long_tree_is_cut_and_a_change_costs_a_piece),

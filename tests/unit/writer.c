@@ -345,6 +345,37 @@ a_stream_that_was_not_ended_is_forgotten(void **state)
 }
 
 /* Zeros, and in them what is a repetition, or nearly. */
+/* Helpers are at work for it in lanes that hold what is to be committed. */
+static void
+a_stream_that_was_not_ended_does_not_disturb_other_lanes(void **state)
+{
+	struct writer_options o = { .lanes = 4, .max_memory = 256 * MI };
+	size_t len = 12 * MI;
+	uint8_t *data = some_noise(len, 17);
+	struct digest id[3];
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, "mem:disturbed", &o);
+	for (int round = 0; round < 10; round++) {
+		for (unsigned i = 0; i < 3; i++) {
+			OK(&b,
+			    lane_put(writer_lane(b.w, i), data + i, 700 * KI,
+			        &id[i], &b.why));
+			name(&b, "it", CLASS_CONTENT, &id[i]);
+		}
+		OK(&b, lane_begin(writer_lane(b.w, 3), &b.why));
+		OK(&b, lane_add(writer_lane(b.w, 3), data, len, &b.why));
+		commit(&b);
+		for (unsigned i = 0; i < 3; i++)
+			holds_content(&b, &id[i], data + i, 700 * KI);
+		bench_again(&b, &o);
+		fill_noise(data, len, (uint32_t)round + 18);
+	}
+	free(data);
+	bench_close(&b);
+}
+
 static void
 long_runs_of_the_same_bytes_come_back(void **state)
 {
@@ -514,6 +545,8 @@ main(void)
 		cmocka_unit_test(
 		    without_dedup_pieces_are_of_64_kib_and_nothing_is_found),
 		cmocka_unit_test(a_stream_that_was_not_ended_is_forgotten),
+		cmocka_unit_test(
+		    a_stream_that_was_not_ended_does_not_disturb_other_lanes),
 		cmocka_unit_test(long_runs_of_the_same_bytes_come_back),
 		cmocka_unit_test(lanes_work_side_by_side),
 		cmocka_unit_test(lanes_go_on_while_another_commits_early),
