@@ -262,6 +262,7 @@ $(sha b)" ]
 }
 
 @test "--expires hides a version from the moment it ends" {
+	need native
 	echo 1 | blk-put -N a
 	echo 2 | blk-put -N a --expires 1s
 	id=$(echo alone | blk-put --expires 1s)
@@ -427,6 +428,7 @@ $(sha a)" ]
 }
 
 @test "--exec tells a command that is not there from one that cannot run" {
+	need native
 	unchanged run -127 --separate-stderr blk-put --exec -- no-such-command
 	[ "$stderr" = 'blk-put: no-such-command: No such file or directory' ]
 	touch noexec
@@ -527,6 +529,7 @@ taken() {
 }
 
 @test "what cannot be read makes no default store" {
+	need native
 	unset BLK_STORE
 	mkdir folder
 	run -3 blk-put missing folder
@@ -557,6 +560,7 @@ taken() {
 }
 
 @test "an id that is lost on its way is a failure" {
+	need native
 	run -1 --separate-stderr bash -c "blk-put '$SRC/README' >/dev/full"
 	[ "$stderr" = 'blk-put: standard output: No space left on device' ]
 	run -1 --separate-stderr bash -c "blk-put '$SRC/README' >&-"
@@ -608,6 +612,7 @@ taken() {
 }
 
 @test "sixteen writers at once lose nothing" {
+	need native
 	for i in $(seq 16); do
 		(
 			for k in 1 2 3 4 5; do

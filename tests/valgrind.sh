@@ -19,6 +19,7 @@ for command in "$@"; do
 		exec valgrind -q --vgdb=no --read-inline-info=no \\
 			--error-exitcode=99 --leak-check=full \\
 			--errors-for-leak-kinds=definite \\
+			--show-leak-kinds=definite \\
 			--log-file='$build/valgrind/log/%p' \\
 			'$build/$command' "\$@"
 	END
