@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include "codec.h"
+#include "frames-private.h"
 #include "log.h"
 
 #define BUCKETS 4096
 #define TAIL ((size_t)64 << 10) /* read at once: the table of most segments */
-#define TABLE UINT32_MAX        /* in place of a frame's index */
+/* In place of a frame's index: */
+#define TABLE UINT32_MAX
+#define GLANCED (UINT32_MAX - 1) /* a glance was taken; no more is kept */
 
 struct entry {
 	struct digest segment;
-	uint32_t frame; /* or TABLE */
+	uint32_t frame; /* or TABLE, GLANCED */
 	uint32_t pins;
 	bool forgotten; /* out of the lists: freed with its last pin */
 	size_t bytes;
@@ -163,6 +166,27 @@ insert(struct frames *f, struct entry *e)
 	return e;
 }
 
+bool
+frames_glance_first(struct frames *f, const struct digest *segment)
+{
+	struct entry *e = calloc(1, sizeof(*e)), *old;
+
+	if (e == NULL)
+		return false;
+	e->segment = *segment;
+	e->frame = GLANCED;
+	e->bytes = sizeof(*e);
+	pthread_mutex_lock(&f->lock);
+	old = pin(f, segment, TABLE);
+	if (old == NULL)
+		old = pin(f, segment, GLANCED);
+	unpin(old != NULL ? old : insert(f, e));
+	pthread_mutex_unlock(&f->lock);
+	if (old != NULL)
+		free(e);
+	return old == NULL;
+}
+
 static enum blk_status
 codecs_take(struct frames *f, struct codec_state **out, struct fault *why)
 {
@@ -248,9 +272,8 @@ place_key(const struct frames_place *p, char key[static SEGMENT_KEY_MAX])
 		segment_key(&p->id, key);
 }
 
-/* Read exactly len bytes. */
-static enum blk_status
-read_range(struct frames *f, const struct frames_place *p, uint64_t offset,
+enum blk_status
+frames_range(struct frames *f, const struct frames_place *p, uint64_t offset,
     void *buf, size_t len, struct fault *why)
 {
 	char key[SEGMENT_KEY_MAX];
@@ -292,7 +315,7 @@ refuse_newer(struct frames *f, const struct frames_place *p,
 	if (len == p->bytes)
 		memcpy(header, e->data, sizeof(header));
 	else
-		st = read_range(f, p, 0, header, sizeof(header), why);
+		st = frames_range(f, p, 0, header, sizeof(header), why);
 	if (st != BLK_OK ||
 	    segment_header(header, sizeof(header), NULL, NULL, &reason) !=
 	        BLK_FAILED)
@@ -319,7 +342,7 @@ parse_table(struct frames *f, const struct frames_place *p, struct entry *e,
 	far = malloc((size_t)length + 1);
 	if (far == NULL)
 		return fault_nomem(why);
-	st = read_range(f, p, offset, far, (size_t)length, why);
+	st = frames_range(f, p, offset, far, (size_t)length, why);
 	if (st == BLK_OK)
 		st = segment_table_parse(
 		    far, (size_t)length, trailer, p->bytes, &e->table, why);
@@ -346,7 +369,7 @@ load_table(struct frames *f, const struct frames_place *p, struct entry **out,
 	e->data = malloc(len);
 	st = e->data == NULL
 	    ? fault_nomem(why)
-	    : read_range(f, p, p->bytes - len, e->data, len, why);
+	    : frames_range(f, p, p->bytes - len, e->data, len, why);
 	if (st == BLK_OK)
 		st = refuse_newer(f, p, e, len, why);
 	if (st == BLK_OK)
@@ -431,7 +454,32 @@ frames_stored(struct frames *f, const struct frames_place *p,
     const struct segment_frame *fr, void *buf, struct fault *why)
 {
 	return in_place(
-	    p, read_range(f, p, fr->offset, buf, fr->stored, why), why);
+	    p, frames_range(f, p, fr->offset, buf, fr->stored, why), why);
+}
+
+enum blk_status
+frames_decode(struct frames *f, const struct frames_place *p,
+    const struct segment_frame *fr, const uint8_t *stored, void *out,
+    struct fault *why)
+{
+	struct codec_state *codecs = NULL;
+	enum blk_status st = BLK_OK;
+	uint8_t *own = NULL;
+
+	if (stored == NULL) {
+		stored = own = malloc(fr->stored + 1u);
+		st = own == NULL
+		    ? fault_nomem(why)
+		    : frames_range(f, p, fr->offset, own, fr->stored, why);
+	}
+	if (st == BLK_OK)
+		st = codecs_take(f, &codecs, why);
+	if (st == BLK_OK) {
+		st = segment_unpack(codecs, fr, stored, out, why);
+		codecs_give(f, codecs);
+	}
+	free(own);
+	return st;
 }
 
 /* Decode frame number index of a segment whose table entry is t. */
@@ -441,10 +489,7 @@ load_frame(struct frames *f, const struct frames_place *p, struct entry *t,
 {
 	const struct segment_frame *fr = &t->table.frame[index];
 	struct entry *e = calloc(1, sizeof(*e));
-	struct codec_state *codecs = NULL;
-	const uint8_t *stored;
-	uint8_t *own = NULL;
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 
 	if (e == NULL || (e->data = malloc(fr->plain + 1u)) == NULL) {
 		free(e);
@@ -453,20 +498,8 @@ load_frame(struct frames *f, const struct frames_place *p, struct entry *t,
 	e->segment = p->id;
 	e->frame = index;
 	e->bytes = sizeof(*e) + fr->plain;
-	stored = t->data != NULL ? t->data + fr->offset : NULL;
-	if (stored == NULL) {
-		stored = own = malloc(fr->stored + 1u);
-		st = own == NULL
-		    ? fault_nomem(why)
-		    : read_range(f, p, fr->offset, own, fr->stored, why);
-	}
-	if (st == BLK_OK)
-		st = codecs_take(f, &codecs, why);
-	if (st == BLK_OK) {
-		st = segment_unpack(codecs, fr, stored, e->data, why);
-		codecs_give(f, codecs);
-	}
-	free(own);
+	st = frames_decode(f, p, fr,
+	    t->data != NULL ? t->data + fr->offset : NULL, e->data, why);
 	if (st != BLK_OK) {
 		entry_free(e);
 		return st;
@@ -512,8 +545,8 @@ read_raw(struct frames *f, const struct frames_place *p,
 	enum blk_status st = buf_reserve(b, o->length, why);
 
 	if (st == BLK_OK)
-		st = read_range(f, p, fr->offset + o->offset, b->data + b->len,
-		    o->length, why);
+		st = frames_range(f, p, fr->offset + o->offset,
+		    b->data + b->len, o->length, why);
 	if (st == BLK_OK)
 		b->len += o->length;
 	return in_place(p, st, why);

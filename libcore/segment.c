@@ -8,6 +8,7 @@
  * bounds the memory that a count in it may ask for. */
 #define FRAME_ENTRY_MIN (4 + 8)
 #define OBJECT_ENTRY_MIN (DIGEST_LEN + 2)
+#define OBJECT_ENTRY_MAX (DIGEST_LEN + 5) /* of SEGMENT_FRAME_MAX bytes */
 
 static const char *const names[] = {
 	[KIND_DATA] = "data",
@@ -323,6 +324,106 @@ segment_unpack(struct codec_state *codecs, const struct segment_frame *f,
 	if (st != BLK_OK)
 		return fault_in(why, st, "frame at %" PRIu64, f->offset);
 	return BLK_OK;
+}
+
+/* --- a glance --- */
+
+/*
+ * Entries differ by few bytes, so that one stands about where its number says
+ * in a table of length bytes.  Before it there must be room for those of its
+ * frame.
+ */
+static bool
+glance_part(struct segment_glance *g, uint64_t entries, uint64_t length,
+    uint32_t ordinal, uint32_t objects)
+{
+	uint64_t about = entries + (length - entries) * ordinal / objects;
+	uint64_t room = (uint64_t)g->before * OBJECT_ENTRY_MAX, spare;
+
+	if (room > SEGMENT_GLANCE / 4 * 3)
+		return false;
+	spare = (SEGMENT_GLANCE - room) / 2;
+	g->begin =
+	    about - entries > room + spare ? about - room - spare : entries;
+	g->end = length - g->begin > SEGMENT_GLANCE ? g->begin + SEGMENT_GLANCE
+	                                            : length;
+	return true;
+}
+
+bool
+segment_glance(const void *front, size_t len, uint64_t offset, uint64_t length,
+    uint32_t ordinal, struct segment_glance *g)
+{
+	struct cursor c = cursor_of(front, len);
+	struct segment_table t = { .frame = NULL };
+	struct fault unsaid = FAULT_NONE;
+	bool found = false;
+	uint32_t i = 0;
+
+	if (parse_frames(&c, &t, offset, &unsaid) == BLK_OK &&
+	    ordinal < t.objects) {
+		while (ordinal - t.frame[i].first >= t.frame[i].count)
+			i++;
+		g->frame = t.frame[i];
+		g->before = ordinal - t.frame[i].first;
+		found = glance_part(
+		    g, len - cursor_left(&c), length, ordinal, t.objects);
+	}
+	segment_table_release(&t);
+	return found;
+}
+
+/*
+ * The entry that ends at end, and the length it ends with.  Only the last byte
+ * of a varint is below 0x80, and so is the kind before it.  NULL: there is none
+ * behind begin.
+ */
+static const uint8_t *
+entry_before(const uint8_t *begin, const uint8_t *end, uint64_t *length)
+{
+	const uint8_t *p = end - 1;
+
+	if (end - begin < OBJECT_ENTRY_MIN || *p >= 0x80)
+		return NULL;
+	*length = *p;
+	while (p - begin > DIGEST_LEN + 1 && p[-1] >= 0x80 &&
+	    *length <= SEGMENT_FRAME_MAX)
+		*length = *length << 7 | (*--p & 0x7f);
+	if (p[-1] < KIND_DATA || p[-1] > KIND_RECORD ||
+	    *length > SEGMENT_FRAME_MAX)
+		return NULL;
+	return p - 1 - DIGEST_LEN;
+}
+
+bool
+segment_glance_object(const struct segment_glance *g, const void *part,
+    const struct digest *id, enum kind kind, struct segment_object *o)
+{
+	size_t len = (size_t)(g->end - g->begin);
+	const uint8_t *begin = part, *at;
+	uint64_t length, offset = 0;
+	struct cursor c;
+	uint8_t found;
+
+	at = memmem(part, len, id->byte, DIGEST_LEN);
+	if (at == NULL)
+		return false;
+	c = cursor_of(at, len - (size_t)(at - begin));
+	memcpy(o->id.byte, cursor_take(&c, DIGEST_LEN), DIGEST_LEN);
+	found = cursor_u8(&c);
+	length = cursor_varint(&c);
+	if (c.bad || found != kind || length > g->frame.plain)
+		return false;
+	o->kind = found;
+	o->length = (uint32_t)length;
+	for (uint32_t i = 0; i < g->before && offset <= g->frame.plain; i++) {
+		at = entry_before(begin, at, &length);
+		if (at == NULL)
+			return false;
+		offset += length;
+	}
+	o->offset = (uint32_t)offset;
+	return offset <= g->frame.plain - o->length;
 }
 
 int64_t

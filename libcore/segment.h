@@ -217,6 +217,38 @@ MUST_USE enum blk_status segment_unpack(struct codec_state *codecs,
 int64_t segment_find(
     const struct segment_table *t, const struct digest *id, uint8_t kind);
 
+/*
+ * --- one object out of a table that is not read whole ---
+ *
+ * A glance finds it by what stands at the table's front, its id, and the
+ * entries before its own: each ends where the next begins, and can be told from
+ * its end.  The table's check is not made, so nothing but the hash of the bytes
+ * says that they are the object's.  What a glance does not find may be there
+ * all the same.
+ */
+#define SEGMENT_GLANCE ((size_t)64 << 10) /* bytes of a table, at a time */
+
+struct segment_glance {
+	struct segment_frame frame; /* that the object lies in */
+	uint32_t before;            /* objects before it in the frame */
+	uint64_t begin, end; /* the part of the table where its entry should be,
+	                      * and those before it; up to SEGMENT_GLANCE */
+};
+
+/*
+ * Where to look for object[ordinal]: front is the first len bytes of a table
+ * that segment_trailer found at offset, length bytes long.  False: not said
+ * there, or not worth it.
+ */
+MUST_USE bool segment_glance(const void *front, size_t len, uint64_t offset,
+    uint64_t length, uint32_t ordinal, struct segment_glance *g);
+
+/* Find the entry in its part of the table; of o all but frame is set.  False:
+ * it is not there. */
+MUST_USE bool segment_glance_object(const struct segment_glance *g,
+    const void *part, const struct digest *id, enum kind kind,
+    struct segment_object *o);
+
 const char *kind_name(enum kind kind); /* "data", "list", ...; "?" */
 bool kind_of(const char *name, size_t len, enum kind *kind);
 

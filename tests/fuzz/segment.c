@@ -1,7 +1,8 @@
 /*
  * Any file is refused, or its table is such that each frame can be looked up,
  * decoded or refused, and moved to another segment.  Checks are put right
- * first, so that what stands behind them is reached.
+ * first, so that what stands behind them is reached.  A glance at any table
+ * stays in its bounds.
  */
 #include "segment.h"
 
@@ -94,20 +95,66 @@ try_table(const uint8_t *file, const struct segment_table *t)
 	codec_state_free(codecs);
 }
 
+/* Glance at a table for object[ordinal]; wanted NULL: whatever stands halfway.
+ * False: not found. */
+static bool
+glance(const uint8_t *table, uint64_t offset, uint64_t length, uint32_t ordinal,
+    const struct segment_object *wanted, struct segment_object *o)
+{
+	size_t len = length < SEGMENT_GLANCE ? (size_t)length : SEGMENT_GLANCE;
+	struct digest id = { { 0 } };
+	struct segment_glance g;
+	const uint8_t *part;
+
+	if (!segment_glance(table, len, offset, length, ordinal, &g))
+		return false;
+	must(g.begin < g.end && g.end <= length);
+	must(g.end - g.begin <= SEGMENT_GLANCE && g.before <= ordinal);
+	part = table + g.begin;
+	if (wanted != NULL)
+		id = wanted->id;
+	else if (g.end - g.begin >= 2 * DIGEST_LEN)
+		memcpy(id.byte, part + (g.end - g.begin) / 2, DIGEST_LEN);
+	if (!segment_glance_object(&g, part, &id,
+	        wanted != NULL ? (enum kind)wanted->kind : KIND_DATA, o))
+		return false;
+	must(o->length <= g.frame.plain - o->offset);
+	return true;
+}
+
+static void
+glance_at(const uint8_t *file, size_t size, const struct segment_table *t)
+{
+	uint64_t offset, length;
+	struct segment_object o;
+	struct fault why;
+
+	if (size < SEGMENT_TRAILER ||
+	    segment_trailer(file + size - SEGMENT_TRAILER, size, &offset,
+	        &length, &why) != BLK_OK)
+		return;
+	for (uint32_t i = 0; i < 64; i++) {
+		(void)glance(file + offset, offset, length, i, NULL, &o);
+		if (i < t->objects &&
+		    glance(file + offset, offset, length, i, &t->object[i], &o))
+			must(digest_equal(&o.id, &t->object[i].id));
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct segment_table t;
+	struct segment_table t = { .frame = NULL };
 	struct fault why;
 	uint8_t *file = malloc(size + 1);
 
 	must(file != NULL);
 	memcpy(file, data, size);
 	mend(file, size);
-	if (segment_parse(file, size, NULL, &t, &why) == BLK_OK) {
+	if (segment_parse(file, size, NULL, &t, &why) == BLK_OK)
 		try_table(file, &t);
-		segment_table_release(&t);
-	}
+	glance_at(file, size, &t);
+	segment_table_release(&t);
 	free(file);
 	return 0;
 }

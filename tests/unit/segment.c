@@ -313,6 +313,175 @@ the_first_copy_of_an_object_is_found(void **state)
 	stop(&n);
 }
 
+/* --- a glance --- */
+
+/* Objects whose entries are short, then long ones, then structure; frames of
+ * about 64 KiB.  Sealed. */
+static uint8_t *
+long_file(struct bench *n, size_t *len, struct segment_table *t)
+{
+	uint8_t data[4096];
+	uint32_t seed = SEED;
+	struct digest id;
+
+	for (unsigned i = 0; i < 12000; i++) {
+		size_t size = i < 4000 ? draw(&seed) % 120 + 40
+		    : i < 8000         ? draw(&seed) % 4000 + 96
+		                       : 100 + i % 60;
+
+		fill_text(data, size, &seed);
+		add(n, i < 10000 ? KIND_DATA : KIND_TREE, data, size);
+		if (segment_plain(n->b) >= 65536)
+			end_frame(n);
+	}
+	return seal(n, &id, len, t);
+}
+
+/* What a glance at a file says of object[ordinal], whose id is given. */
+static bool
+glance(const uint8_t *file, size_t len, uint32_t ordinal,
+    const struct segment_object *wanted, struct segment_glance *g,
+    struct segment_object *o)
+{
+	uint8_t *front = malloc(SEGMENT_GLANCE), *part = NULL;
+	uint64_t offset, length;
+	struct fault why;
+	bool found;
+
+	assert_non_null(front);
+	assert_int_equal(segment_trailer(file + len - SEGMENT_TRAILER, len,
+	                     &offset, &length, &why),
+	    BLK_OK);
+	assert_true(length >= SEGMENT_GLANCE);
+	memcpy(front, file + offset, SEGMENT_GLANCE);
+	found =
+	    segment_glance(front, SEGMENT_GLANCE, offset, length, ordinal, g);
+	free(front);
+	if (!found)
+		return false;
+	assert_true(g->begin < g->end && g->end <= length);
+	assert_true(g->end - g->begin <= SEGMENT_GLANCE);
+	/* as long as it is, which a sanitizer watches */
+	part = malloc((size_t)(g->end - g->begin));
+	assert_non_null(part);
+	memcpy(part, file + offset + g->begin, (size_t)(g->end - g->begin));
+	found = segment_glance_object(
+	    g, part, &wanted->id, (enum kind)wanted->kind, o);
+	free(part);
+	assert_true(!found || o->length <= g->frame.plain - o->offset);
+	return found;
+}
+
+static void
+a_glance_finds_what_the_table_says(void **state)
+{
+	struct segment_object o, other;
+	struct segment_glance g;
+	struct segment_table t;
+	struct bench n;
+	uint8_t *file;
+	size_t len;
+
+	(void)state;
+	start(&n, "zstd:1", false);
+	file = long_file(&n, &len, &t);
+	assert_int_equal(t.objects, 12000);
+	for (uint32_t i = 0; i < t.objects; i++) {
+		const struct segment_object *p = &t.object[i];
+		const struct segment_frame *f = &t.frame[p->frame];
+
+		assert_true(glance(file, len, i, p, &g, &o));
+		assert_int_equal(g.frame.offset, f->offset);
+		assert_int_equal(g.frame.stored, f->stored);
+		assert_int_equal(g.frame.plain, f->plain);
+		assert_int_equal(g.frame.check, f->check);
+		assert_int_equal(g.before, i - f->first);
+		assert_int_equal(o.offset, p->offset);
+		assert_int_equal(o.length, p->length);
+		assert_int_equal(o.kind, p->kind);
+	}
+	other = t.object[6000];
+	assert_false(glance(file, len, 12000, &other, &g, &o));
+	other.kind = KIND_TREE;
+	assert_false(glance(file, len, 6000, &other, &g, &o));
+	other = t.object[6000];
+	other.id.byte[0] ^= 1;
+	assert_false(glance(file, len, 6000, &other, &g, &o));
+	segment_table_release(&t);
+	free(file);
+	stop(&n);
+}
+
+/* Whatever stands in the table, glance stays within it and the frame. */
+static void
+a_glance_at_a_damaged_table_harms_nobody(void **state)
+{
+	struct segment_object o;
+	struct segment_glance g;
+	struct segment_table t;
+	uint32_t seed = SEED, found = 0;
+	uint64_t table;
+	struct bench n;
+	uint8_t *sound, *file;
+	size_t len;
+
+	(void)state;
+	start(&n, "zstd:1", false);
+	sound = long_file(&n, &len, &t);
+	file = malloc(len);
+	assert_non_null(file);
+	table = t.frame[t.frames - 1].offset + t.frame[t.frames - 1].stored;
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t i = draw(&seed) % t.objects;
+		uint32_t far = round % 3 == 0 ? 4000 : 400000;
+
+		memcpy(file, sound, len);
+		for (unsigned k = 0; k < 100; k++) {
+			size_t at = (size_t)table + draw(&seed) % far;
+
+			if (at < len - SEGMENT_TRAILER)
+				file[at] = (uint8_t)draw(&seed);
+		}
+		found += glance(file, len, i, &t.object[i], &g, &o);
+	}
+	print_message("# seed %u: %u of 300 found\n", SEED, found);
+	assert_in_range(found, 1, 299);
+	segment_table_release(&t);
+	free(sound);
+	free(file);
+	stop(&n);
+}
+
+/* A frame of thousands of objects: the entries before the one that is looked
+ * for would not fit. */
+static void
+a_glance_gives_up_in_a_frame_of_very_many(void **state)
+{
+	struct segment_object o;
+	struct segment_glance g;
+	struct segment_table t;
+	uint32_t seed = SEED;
+	struct digest id;
+	struct bench n;
+	uint8_t *file, data[8];
+	size_t len;
+
+	(void)state;
+	start(&n, "raw", false);
+	for (unsigned i = 0; i < 5000; i++) {
+		fill_noise(data, sizeof(data), &seed);
+		add(&n, KIND_DATA, data, sizeof(data));
+	}
+	file = seal(&n, &id, &len, &t);
+	assert_true(glance(file, len, 0, &t.object[0], &g, &o));
+	assert_true(glance(file, len, 800, &t.object[800], &g, &o));
+	assert_int_equal(o.offset, 6400);
+	assert_false(glance(file, len, 4000, &t.object[4000], &g, &o));
+	segment_table_release(&t);
+	free(file);
+	stop(&n);
+}
+
 static void
 kinds_have_names(void **state)
 {
@@ -342,6 +511,9 @@ main(void)
 		cmocka_unit_test(lengths_that_wrap_are_refused),
 		cmocka_unit_test(a_trailer_points_into_its_file),
 		cmocka_unit_test(the_first_copy_of_an_object_is_found),
+		cmocka_unit_test(a_glance_finds_what_the_table_says),
+		cmocka_unit_test(a_glance_at_a_damaged_table_harms_nobody),
+		cmocka_unit_test(a_glance_gives_up_in_a_frame_of_very_many),
 		cmocka_unit_test(kinds_have_names),
 	};
 
