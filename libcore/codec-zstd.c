@@ -99,12 +99,20 @@ misfit(const void *in, size_t len, size_t outlen)
 }
 
 static enum blk_status
-zstd_unpack(struct codec_state *s, const void *in, size_t len, void *out,
-    size_t outlen, struct fault *why)
+broken(size_t rc, struct fault *why)
+{
+	if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation)
+		return fault_nomem(why);
+	return codec_damaged(why, &codec_zstd, ZSTD_getErrorName(rc));
+}
+
+/* Check what can be seen from outside, and have a context ready. */
+static enum blk_status
+unpack_begin(struct codec_state *s, const void *in, size_t len, size_t outlen,
+    ZSTD_DCtx **out, struct fault *why)
 {
 	const char *wrong = misfit(in, len, outlen);
 	struct part *p = codec_part(s, CODEC_ZSTD, sizeof(*p));
-	size_t rc;
 
 	if (wrong != NULL || outlen > CODEC_PLAIN_MAX)
 		return codec_damaged(
@@ -113,14 +121,65 @@ zstd_unpack(struct codec_state *s, const void *in, size_t len, void *out,
 		p->unpack = ZSTD_createDCtx();
 	if (p == NULL || p->unpack == NULL)
 		return fault_nomem(why);
-	rc = ZSTD_decompressDCtx(p->unpack, out, outlen, in, len);
-	if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation)
-		return fault_nomem(why);
+	*out = p->unpack;
+	return BLK_OK;
+}
+
+static enum blk_status
+zstd_unpack(struct codec_state *s, const void *in, size_t len, void *out,
+    size_t outlen, struct fault *why)
+{
+	ZSTD_DCtx *d = NULL;
+	enum blk_status st = unpack_begin(s, in, len, outlen, &d, why);
+	size_t rc;
+
+	if (st != BLK_OK)
+		return st;
+	rc = ZSTD_decompressDCtx(d, out, outlen, in, len);
 	if (ZSTD_isError(rc))
-		return codec_damaged(why, &codec_zstd, ZSTD_getErrorName(rc));
+		return broken(rc, why);
 	if (rc != outlen)
 		return codec_damaged(why, &codec_zstd, "another length");
 	return BLK_OK;
+}
+
+/* The next n bytes. */
+static enum blk_status
+stream(ZSTD_DCtx *d, ZSTD_inBuffer *in, void *out, size_t n, struct fault *why)
+{
+	ZSTD_outBuffer o = { out, n, 0 };
+	size_t rc = 1;
+
+	while (o.pos < n) {
+		size_t before = o.pos + in->pos;
+
+		rc = ZSTD_decompressStream(d, &o, in);
+		if (ZSTD_isError(rc))
+			return broken(rc, why);
+		if (o.pos < n && (rc == 0 || o.pos + in->pos == before))
+			return codec_damaged(
+			    why, &codec_zstd, "another length");
+	}
+	return BLK_OK;
+}
+
+/* libzstd decodes block by block, 128 KiB at most, and hands out from there. */
+static enum blk_status
+zstd_unpack_part(struct codec_state *s, const void *in, size_t len,
+    size_t outlen, size_t from, void *out, size_t n, struct fault *why)
+{
+	ZSTD_inBuffer i = { in, len, 0 };
+	ZSTD_DCtx *d = NULL;
+	enum blk_status st = unpack_begin(s, in, len, outlen, &d, why);
+	uint8_t skipped[8192];
+
+	if (st == BLK_OK)
+		ZSTD_DCtx_reset(d, ZSTD_reset_session_only);
+	for (size_t left = from, take; st == BLK_OK && left > 0; left -= take) {
+		take = left < sizeof(skipped) ? left : sizeof(skipped);
+		st = stream(d, &i, skipped, take, why);
+	}
+	return st == BLK_OK ? stream(d, &i, out, n, why) : st;
 }
 
 const struct codec codec_zstd = {
@@ -132,4 +191,5 @@ const struct codec codec_zstd = {
 	.bound = zstd_bound,
 	.pack = zstd_pack,
 	.unpack = zstd_unpack,
+	.unpack_part = zstd_unpack_part,
 };

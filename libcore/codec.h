@@ -59,6 +59,16 @@ struct codec {
 	 */
 	enum blk_status (*unpack)(struct codec_state *s, const void *in,
 	    size_t len, void *out, size_t outlen, struct fault *why);
+
+	/*
+	 * Optional; NULL where unpack has to do.  As unpack, but only the n
+	 * plain bytes from from on, n > 0, which lie within outlen, into
+	 * exactly n bytes.  What lies behind them is not decoded, so that
+	 * damage to it may pass.
+	 */
+	enum blk_status (*unpack_part)(struct codec_state *s, const void *in,
+	    size_t len, size_t outlen, size_t from, void *out, size_t n,
+	    struct fault *why);
 };
 
 /* NULL when there is no such codec. */

@@ -459,8 +459,8 @@ frames_stored(struct frames *f, const struct frames_place *p,
 
 enum blk_status
 frames_decode(struct frames *f, const struct frames_place *p,
-    const struct segment_frame *fr, const uint8_t *stored, void *out,
-    struct fault *why)
+    const struct segment_frame *fr, const struct segment_object *o,
+    const uint8_t *stored, void *out, struct fault *why)
 {
 	struct codec_state *codecs = NULL;
 	enum blk_status st = BLK_OK;
@@ -475,7 +475,9 @@ frames_decode(struct frames *f, const struct frames_place *p,
 	if (st == BLK_OK)
 		st = codecs_take(f, &codecs, why);
 	if (st == BLK_OK) {
-		st = segment_unpack(codecs, fr, stored, out, why);
+		st = o != NULL
+		    ? segment_unpack_object(codecs, fr, o, stored, out, why)
+		    : segment_unpack(codecs, fr, stored, out, why);
 		codecs_give(f, codecs);
 	}
 	free(own);
@@ -498,7 +500,7 @@ load_frame(struct frames *f, const struct frames_place *p, struct entry *t,
 	e->segment = p->id;
 	e->frame = index;
 	e->bytes = sizeof(*e) + fr->plain;
-	st = frames_decode(f, p, fr,
+	st = frames_decode(f, p, fr, NULL,
 	    t->data != NULL ? t->data + fr->offset : NULL, e->data, why);
 	if (st != BLK_OK) {
 		entry_free(e);

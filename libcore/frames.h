@@ -60,11 +60,11 @@ MUST_USE enum blk_status frames_read(struct frames *f,
     enum kind kind, struct buf *b, struct fault *why);
 
 /*
- * As frames_read by a glance at the segment's table (segment_glance), for the
- * first object that is wanted of a large segment: it may be the only one, and
- * the table is many times as long.  For who hashes what comes: nothing else
- * says that these are its bytes.  False, with b as before: that is for
- * frames_read, which can say why.
+ * As frames_read, for the first object that is wanted of a segment, which may
+ * be the only one: of a frame no more is decoded than must be, nor kept, and of
+ * a long table no more read than a glance (segment_glance).  For who hashes
+ * what comes: nothing else says that these are its bytes.  False, with b as
+ * before: that is for frames_read, which can say why.
  */
 MUST_USE bool frames_glance(struct frames *f, const struct frames_place *p,
     uint32_t ordinal, const struct digest *id, enum kind kind, struct buf *b);

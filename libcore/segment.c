@@ -306,24 +306,66 @@ segment_parse(const void *file, size_t len, const uint8_t store[16],
 	return segment_table_parse(p - length, (size_t)length, p, len, t, why);
 }
 
-enum blk_status
-segment_unpack(struct codec_state *codecs, const struct segment_frame *f,
-    const void *stored, void *out, struct fault *why)
+/* Before it is decoded. */
+static enum blk_status
+check_frame(const struct segment_frame *f, const void *stored,
+    const struct codec **codec, struct fault *why)
 {
-	const struct codec *codec = codec_by_tag(f->codec);
-	enum blk_status st;
-
-	if (codec == NULL)
+	*codec = codec_by_tag(f->codec);
+	if (*codec == NULL)
 		return fault(why, BLK_CORRUPT,
 		    "frame at %" PRIu64 ": unknown codec %u", f->offset,
 		    f->codec);
 	if (digest_xxh64(stored, f->stored) != f->check)
 		return fault(why, BLK_CORRUPT,
 		    "frame at %" PRIu64 " is damaged", f->offset);
-	st = codec->unpack(codecs, stored, f->stored, out, f->plain, why);
-	if (st != BLK_OK)
-		return fault_in(why, st, "frame at %" PRIu64, f->offset);
 	return BLK_OK;
+}
+
+static enum blk_status
+in_frame(const struct segment_frame *f, enum blk_status st, struct fault *why)
+{
+	return st == BLK_OK ? st
+	                    : fault_in(why, st, "frame at %" PRIu64, f->offset);
+}
+
+enum blk_status
+segment_unpack(struct codec_state *codecs, const struct segment_frame *f,
+    const void *stored, void *out, struct fault *why)
+{
+	const struct codec *codec;
+	enum blk_status st = check_frame(f, stored, &codec, why);
+
+	if (st != BLK_OK)
+		return st;
+	st = codec->unpack(codecs, stored, f->stored, out, f->plain, why);
+	return in_frame(f, st, why);
+}
+
+enum blk_status
+segment_unpack_object(struct codec_state *codecs, const struct segment_frame *f,
+    const struct segment_object *o, const void *stored, void *out,
+    struct fault *why)
+{
+	const struct codec *codec;
+	enum blk_status st = check_frame(f, stored, &codec, why);
+	uint8_t *plain;
+
+	if (st != BLK_OK)
+		return st;
+	if (codec->unpack_part != NULL && o->length > 0)
+		return in_frame(f,
+		    codec->unpack_part(codecs, stored, f->stored, f->plain,
+		        o->offset, out, o->length, why),
+		    why);
+	plain = malloc(f->plain + 1u);
+	if (plain == NULL)
+		return fault_nomem(why);
+	st = codec->unpack(codecs, stored, f->stored, plain, f->plain, why);
+	if (st == BLK_OK && o->length > 0)
+		memcpy(out, plain + o->offset, o->length);
+	free(plain);
+	return in_frame(f, st, why);
 }
 
 /* --- a glance --- */

@@ -213,6 +213,15 @@ MUST_USE enum blk_status segment_unpack(struct codec_state *codecs,
     const struct segment_frame *f, const void *stored, void *out,
     struct fault *why);
 
+/*
+ * As segment_unpack, but only the bytes of o, an object of the frame, into
+ * o->length bytes.  The check is of the whole frame; decoded is no more than
+ * the codec must.
+ */
+MUST_USE enum blk_status segment_unpack_object(struct codec_state *codecs,
+    const struct segment_frame *f, const struct segment_object *o,
+    const void *stored, void *out, struct fault *why);
+
 /* The index of the first object with this id and kind (0: any kind), or -1. */
 int64_t segment_find(
     const struct segment_table *t, const struct digest *id, uint8_t kind);

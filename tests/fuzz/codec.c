@@ -1,7 +1,8 @@
 /*
  * Three bytes choose codec and length, the rest is a frame that may hold
  * anything: unpacking writes within its buffer or says that it is damaged, and
- * what was unpacked can be packed and unpacked again.
+ * what was unpacked can be packed and unpacked again.  A part of it is the same
+ * as of the whole.
  */
 #include "codec.h"
 
@@ -37,6 +38,28 @@ round_trip(const struct codec *c, struct codec_state *s, const uint8_t *plain,
 	free(back);
 }
 
+/* The last third; plain: what unpack made of it, or NULL. */
+static void
+unpack_part(const struct codec *c, struct codec_state *s, const uint8_t *in,
+    size_t len, const uint8_t *plain, size_t plain_len)
+{
+	size_t from = plain_len - plain_len / 3 - 1, n = plain_len - from;
+	struct fault why = FAULT_NONE;
+	enum blk_status st;
+	uint8_t *part;
+
+	if (c->unpack_part == NULL)
+		return;
+	part = malloc(n);
+	must(part != NULL);
+	st = c->unpack_part(s, in, len, plain_len, from, part, n, &why);
+	must(st == BLK_OK || st == BLK_CORRUPT);
+	must(st == BLK_OK || why.text[0] != '\0');
+	if (st == BLK_OK && plain != NULL)
+		must(memcmp(part, plain + from, n) == 0);
+	free(part);
+}
+
 static void
 unpack(const struct codec *c, struct codec_state *s, const uint8_t *in,
     size_t len, size_t plain_len)
@@ -50,6 +73,9 @@ unpack(const struct codec *c, struct codec_state *s, const uint8_t *in,
 	st = c->unpack(s, in, len, plain, plain_len, &why);
 	must(st == BLK_OK || st == BLK_CORRUPT);
 	must(st == BLK_OK || why.text[0] != '\0');
+	if (plain_len > 0)
+		unpack_part(
+		    c, s, in, len, st == BLK_OK ? plain : NULL, plain_len);
 	if (st == BLK_OK)
 		round_trip(c, s, plain, plain_len);
 	free(plain);

@@ -399,6 +399,105 @@ bytes_behind_the_frame_are_corrupt(void **state)
 	}
 }
 
+/* --- a part of a frame --- */
+
+static enum blk_status
+unpack_part(const struct codec *c, const uint8_t *in, size_t len, size_t outlen,
+    size_t from, size_t n, const uint8_t *plain)
+{
+	uint8_t *out = malloc(n);
+	enum blk_status st;
+
+	assert_non_null(out);
+	st = c->unpack_part(cs, in, len, outlen, from, out, n, &why);
+	if (st == BLK_OK && plain != NULL)
+		assert_memory_equal(out, plain + from, n);
+	free(out);
+	return st;
+}
+
+static void
+any_part_comes_out_of_a_frame(void **state)
+{
+	static const struct {
+		size_t len, from, n;
+	} parts[] = {
+		{ 1, 0, 1 },
+		{ 1000, 999, 1 },
+		{ 65536, 0, 65536 },
+		{ MIB, 0, 1024 },
+		{ MIB, 131071, 2 },
+		{ MIB, 131072, 131072 },
+		{ MIB, 500000, 300000 },
+		{ MIB, MIB - 1, 1 },
+		{ MIB, 0, MIB },
+		{ 5 * MIB, 3 * MIB + 7, 70000 },
+	};
+	uint8_t *in = sample(5 * MIB);
+
+	(void)state;
+	for (size_t i = 0; codec_at(i) != NULL; i++) {
+		const struct codec *c = codec_at(i);
+
+		for (size_t k = 0; k < COUNT(parts); k++) {
+			size_t len = 0;
+			uint8_t *out;
+
+			if (c->unpack_part == NULL)
+				continue;
+			out =
+			    packed(c, c->level_default, in, parts[k].len, &len);
+			assert_int_equal(unpack_part(c, out, len, parts[k].len,
+			                     parts[k].from, parts[k].n, in),
+			    BLK_OK);
+			/* which leaves nothing behind */
+			assert_unpacks(c, out, len, in, parts[k].len);
+			free(out);
+		}
+	}
+	assert_non_null(codec_by_name("zstd")->unpack_part);
+	free(in);
+}
+
+/* Of what the frame says of itself nothing is believed, of a part, too. */
+static void
+a_part_of_a_damaged_frame_is_corrupt_or_stays_in_bounds(void **state)
+{
+	const size_t plain = 300000;
+	uint8_t *in = sample(plain);
+
+	(void)state;
+	for (size_t i = 0; codec_at(i) != NULL; i++) {
+		const struct codec *c = codec_at(i);
+		size_t len = 0;
+		uint8_t *out;
+
+		if (c->unpack_part == NULL)
+			continue;
+		out = packed(c, c->level_default, in, plain, &len);
+		for (size_t cut = 0; cut < len; cut += len / 50)
+			assert_int_equal(
+			    unpack_part(c, out, cut, plain, 250000, 100, NULL),
+			    BLK_CORRUPT);
+		for (size_t wrong = plain - 1; wrong <= plain + 1; wrong += 2)
+			assert_int_equal(
+			    unpack_part(c, out, len, wrong, 0, 100, NULL),
+			    BLK_CORRUPT);
+		for (size_t at = 0; at < len; at += at < 40 ? 1 : len / 400) {
+			enum blk_status st;
+
+			out[at] ^= 0x5a;
+			st = unpack_part(c, out, len, plain, 200000, 99, NULL);
+			assert_true(st == BLK_OK || st == BLK_CORRUPT);
+			out[at] ^= 0x5a;
+		}
+		assert_int_equal(
+		    unpack_part(c, out, len, plain, 200000, 99, in), BLK_OK);
+		free(out);
+	}
+	free(in);
+}
+
 /* No checksum: a bit may turn into other bytes, but never beyond the end. */
 static void
 turned_bits_do_no_harm(void **state)
@@ -471,6 +570,9 @@ main(void)
 		cmocka_unit_test(a_frame_of_another_length_is_corrupt),
 		cmocka_unit_test(a_frame_cut_short_anywhere_is_corrupt),
 		cmocka_unit_test(bytes_behind_the_frame_are_corrupt),
+		cmocka_unit_test(any_part_comes_out_of_a_frame),
+		cmocka_unit_test(
+		    a_part_of_a_damaged_frame_is_corrupt_or_stays_in_bounds),
 		cmocka_unit_test(turned_bits_do_no_harm),
 		cmocka_unit_test(a_frame_of_another_codec_is_corrupt),
 		cmocka_unit_test(a_frame_that_claims_too_much_is_corrupt),

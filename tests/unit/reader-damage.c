@@ -193,97 +193,6 @@ the_log_is_read_up_to_a_damaged_commit(void **state)
 	made_release(&m);
 }
 
-/* --- one object of a large segment --- */
-
-/* The middle of the table, far from the entries of the first and of the last
- * object. */
-static size_t
-middle_of_table(const struct made *m)
-{
-	uint8_t *trailer;
-	char key[SEGMENT_KEY_MAX];
-	uint64_t offset, length;
-	void *file = NULL;
-	size_t len;
-
-	segment_key(&m->segment, key);
-	OK(backend_get_all(
-	    store_backend(p.s), key, SEGMENT_MAX, &file, &len, &p.why));
-	trailer = (uint8_t *)file + len - SEGMENT_TRAILER;
-	OK(segment_trailer(trailer, len, &offset, &length, &p.why));
-	free(file);
-	assert_true(length > 3 * SEGMENT_GLANCE);
-	return (size_t)(offset + length / 2);
-}
-
-static uint64_t
-gets(void)
-{
-	return store_backend(p.s)->operations[BACKEND_OP_GET];
-}
-
-/* A chunk, by itself: a part of m's bytes. */
-static void
-assert_gives_chunk(
-    const struct made *m, const struct digest *id, bool at_the_end)
-{
-	const uint8_t *bytes = m->bytes.data;
-	struct taker t = TAKER;
-
-	if (reader_content(p.s, id, 0, READER_ALL, 1, take, &t, &p.why) !=
-	    BLK_OK)
-		fail_msg("%s", p.why.text);
-	assert_in_range(t.got.len, 1, m->bytes.len);
-	if (at_the_end)
-		bytes += m->bytes.len - t.got.len;
-	assert_memory_equal(t.got.data, bytes, t.got.len);
-	buf_release(&t.got);
-}
-
-static void
-one_object_needs_no_whole_table(void **state)
-{
-	struct made m;
-	uint64_t before;
-
-	(void)state;
-	make(&m, 8000, 100);
-	frames_forget(store_frames(p.s), &m.segment);
-	assert_gives_chunk(&m, &m.last, true);
-	/* whoever wants a second one has the table read, once */
-	assert_gives_chunk(&m, &m.first, false);
-	before = gets();
-	assert_gives_chunk(&m, &m.last, true);
-	assert_in_range(gets() - before, 0, 1);
-	/* not even a sound one */
-	shop_spoil(&p, &m.segment, middle_of_table(&m));
-	assert_gives_chunk(&m, &m.last, true);
-	assert_gives_chunk(&m, &m.first, false);
-	assert_int_equal(damaged(), 0);
-	made_release(&m);
-}
-
-static void
-one_object_that_is_damaged_does_not_come_out(void **state)
-{
-	struct taker t = TAKER;
-	struct made m;
-
-	(void)state;
-	make(&m, 8000, 100);
-	shop_spoil(&p, &m.segment, SEGMENT_HEADER + 1);
-	assert_int_equal(
-	    reader_content(p.s, &m.first, 0, READER_ALL, 1, take, &t, &p.why),
-	    BLK_CORRUPT);
-	if (strstr(p.why.text, "do not match its id") == NULL)
-		fail_msg("%s", p.why.text);
-	assert_int_equal(t.got.len, 0);
-	assert_int_equal(damaged(), 1);
-	assert_gives_chunk(&m, &m.last, true);
-	buf_release(&t.got);
-	made_release(&m);
-}
-
 /* --- what is moved or dropped by another process meanwhile --- */
 
 /* Another process, and the file of a segment gone as it leaves it. */
@@ -543,8 +452,6 @@ main(void)
 		T(an_error_of_the_disk_is_no_damage),
 		T(a_missing_segment_is_named),
 		T(the_log_is_read_up_to_a_damaged_commit),
-		T(one_object_needs_no_whole_table),
-		T(one_object_that_is_damaged_does_not_come_out),
 		T(what_was_moved_is_found_again),
 		T(what_was_dropped_is_absent),
 		T(a_segment_of_a_newer_format_is_refused),
