@@ -1,5 +1,6 @@
 #include "store-private.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "file.h"
 #include "index.h"
 
+#define FRAMES_PART 4 /* of max_memory: 1/4 for what frames keep */
 #define CONFIG_MAX ((size_t)64 << 10)
 /* An id whose rows are pending takes 200 bytes: a fifth of the memory. */
 #define PENDING_BYTES 1024
@@ -154,6 +156,14 @@ bool
 store_is_read_only(const struct store *s)
 {
 	return s->o.read_only || s->backend->caps.read_only;
+}
+
+void
+store_slim(struct store *s)
+{
+	frames_limit(s->frames, 0);
+	frames_limit(s->frames, s->o.max_memory / FRAMES_PART);
+	malloc_trim(0); /* threads keep what they freed, each for itself */
 }
 
 uint64_t
@@ -336,7 +346,8 @@ store_open(const struct store_options *o, struct store **out, struct fault *why)
 	if (st == BLK_OK)
 		st = read_config(s, why);
 	if (st == BLK_OK)
-		st = frames_new(s->backend, o->max_memory / 4, &s->frames, why);
+		st = frames_new(
+		    s->backend, o->max_memory / FRAMES_PART, &s->frames, why);
 	if (st == BLK_OK)
 		st = open_catalog(s, why);
 	if (st == BLK_OK)

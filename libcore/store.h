@@ -84,6 +84,8 @@ const char *store_url(const struct store *s);
 const char *store_host(const struct store *s);
 bool store_is_read_only(const struct store *s);
 uint64_t store_max_memory(const struct store *s); /* as it was opened with */
+/* Give memory back that is only kept: something needs much of it soon. */
+void store_slim(struct store *s);
 void store_warn(struct store *s, const char *fmt, ...) PRINTF(2, 3);
 
 /* Bring the catalog to the head of the log. */

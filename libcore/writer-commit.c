@@ -238,14 +238,19 @@ plain(const struct fill *f)
 /* What is empty now gives its memory back: a large commit needs it.  A small
  * one would only ask for it again. */
 static void
-slim(struct lane *l)
+slim(struct writer *w)
 {
-	writer_fill_release(&l->data);
-	writer_fill_release(&l->structure);
-	slice_free(l->pending);
-	l->pending = NULL;
-	free(l->cut);
-	l->cut = NULL;
+	for (unsigned i = 0; i < w->lanes; i++) {
+		struct lane *l = &w->lane[i];
+
+		writer_fill_release(&l->data);
+		writer_fill_release(&l->structure);
+		slice_free(l->pending);
+		l->pending = NULL;
+		free(l->cut);
+		l->cut = NULL;
+	}
+	store_slim(w->s);
 }
 
 /* What a lane holds, to be sealed and published. */
@@ -323,9 +328,8 @@ settle(struct writer *w, struct inlined *in, struct fault *why)
 		st = seal(w, !data_fits, !structure_fits, why);
 	if (st == BLK_OK)
 		st = read_back(w, data_fits, in, why);
-	for (unsigned i = 0; st == BLK_OK && i < w->lanes; i++)
-		if (!data_fits || !structure_fits)
-			slim(&w->lane[i]);
+	if (st == BLK_OK && (!data_fits || !structure_fits))
+		slim(w);
 	return st;
 }
 
