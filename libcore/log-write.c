@@ -150,35 +150,60 @@ log_writer_end(struct log_writer *w, struct fault *why)
 	return st == BLK_OK ? let_go(w, why) : st;
 }
 
-/* A record that cannot be read again would end the log: is it one? */
+/* A record that cannot be read again would end the log; what others will read
+ * is also what its author goes on with. */
 static enum blk_status
-can_be_read(struct span text, struct fault *why)
+format_and_read(struct commit *c, struct fault *why)
 {
 	struct commit again = COMMIT_NONE;
-	enum blk_status st = commit_parse(text, &again, why);
+	enum blk_status st = commit_format(c, &again.text, why);
 
-	commit_release(&again);
-	return st == BLK_CORRUPT ? fault_in(why, BLK_INVALID, "refused") : st;
+	if (st == BLK_OK)
+		st = commit_parse(
+		    span_of(again.text.data, again.text.len), &again, why);
+	if (st != BLK_OK) {
+		commit_release(&again);
+		return st == BLK_CORRUPT ? fault_in(why, BLK_INVALID, "refused")
+		                         : st;
+	}
+	commit_release(c);
+	*c = again;
+	return BLK_OK;
 }
 
 enum blk_status
-log_begin(struct segment_builder *b, struct hasher *hash,
-    const struct commit *c, struct fault *why)
+log_begin(struct segment_builder *b, struct hasher *hash, struct commit *c,
+    struct fault *why)
 {
-	struct buf text = BUF_INIT(LOG_COMMIT_MAX);
 	struct log_writer *w = NULL;
-	enum blk_status st;
+	enum blk_status st = format_and_read(c, why);
 
-	st = commit_format(c, &text, why);
-	if (st == BLK_OK)
-		st = can_be_read(span_of(text.data, text.len), why);
 	if (st == BLK_OK)
 		st = log_writer_new(b, hash, NULL, NULL, &w, why);
 	if (st == BLK_OK)
-		st = log_writer_add(w, span_of(text.data, text.len), why);
+		st = log_writer_add(w, span_of(c->text.data, c->text.len), why);
 	if (st == BLK_OK)
 		st = log_writer_end(w, why);
 	log_writer_free(w);
-	buf_release(&text);
+	c->own = segment_count(b);
 	return st;
+}
+
+enum blk_status
+log_seal(struct segment_builder *b, struct commit *c, const void **file,
+    size_t *len, struct fault *why)
+{
+	enum blk_status st;
+
+	segment_table_release(&c->table);
+	st = segment_seal(b, &c->hash, file, len, &c->table, why);
+	if (st != BLK_OK)
+		return st;
+	if (*len > LOG_COMMIT_MAX)
+		return fault(why, BLK_INVALID, "a commit of more than 64 MiB");
+	c->carries = c->table.objects > c->own;
+	c->bytes = *len;
+	memcpy(c->tail, (const uint8_t *)*file + *len - SEGMENT_TRAILER,
+	    sizeof(c->tail));
+	return BLK_OK;
 }

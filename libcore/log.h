@@ -66,13 +66,14 @@ struct commit {
 	struct commit_verb *verb;
 	size_t verbs, cap;
 
-	/* Of a commit that was read: */
+	/* Of a commit that was read, or sealed: */
 	struct digest hash; /* SHA-256 of the file */
 	uint8_t tail[SEGMENT_TRAILER];
 	uint64_t bytes;
-	bool carries; /* objects other than its record and their pieces */
+	bool carries; /* objects other than its record and its pieces */
 	struct segment_table table;
 	struct buf text; /* the record, pieces joined */
+	uint32_t own;    /* once begun: objects that are the record */
 };
 
 #define COMMIT_NONE                                                            \
@@ -181,10 +182,21 @@ MUST_USE enum blk_status log_writer_add(
 MUST_USE enum blk_status log_writer_end(
     struct log_writer *w, struct fault *why);
 
-/* The record of c, in an empty builder; the objects that it carries may
- * follow.  BLK_INVALID for a record that commit_parse would refuse. */
+/*
+ * The record of c, in an empty builder; the objects that it carries may
+ * follow.  c becomes what reading that record gives, and keeps its text.
+ * BLK_INVALID for a record that commit_parse would refuse.
+ */
 MUST_USE enum blk_status log_begin(struct segment_builder *b,
-    struct hasher *hash, const struct commit *c, struct fault *why);
+    struct hasher *hash, struct commit *c, struct fault *why);
+
+/*
+ * The file of a commit that log_begin began: its bytes, borrowed from b until
+ * that is reset, added to or freed.  c becomes what log_read would make of it.
+ * BLK_INVALID for a file of more than LOG_COMMIT_MAX.
+ */
+MUST_USE enum blk_status log_seal(struct segment_builder *b, struct commit *c,
+    const void **file, size_t *len, struct fault *why);
 
 /*
  * Publish a sealed commit file at its number, exclusively.

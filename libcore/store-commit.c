@@ -20,8 +20,7 @@
 #endif
 
 struct rescued { /* an object copied out of a condemned segment */
-	struct digest id;
-	uint8_t kind;
+	struct store_object object; /* its data are these */
 	struct buf bytes;
 };
 
@@ -33,54 +32,69 @@ struct attempt {
 	struct rescued *rescued;
 	size_t rescueds, rescueds_cap, rescued_bytes;
 	struct state_added *added; /* draft segments, then own */
-	struct segment_table own;  /* objects of the commit file itself */
+	/* What the commit file carries: structure, then data. */
+	struct store_object *object;
+	size_t objects;
+	struct segment_table own; /* the same for the judge */
 };
 
 /* --- the commit file's own objects --- */
 
-static size_t
-own_count(const struct attempt *a)
+static void
+carry(struct attempt *a, const struct store_object *o)
 {
-	return a->s->mades + a->d->objects + a->rescueds;
+	struct segment_object *to = &a->own.object[a->own.objects++];
+
+	to->id = o->id;
+	to->kind = (uint8_t)o->kind;
+	to->length = (uint32_t)o->len;
+	a->object[a->objects++] = *o;
 }
 
-/* The i-th object of the commit file: versions, the draft's, the rescued. */
-static struct store_object
-own_object(const struct attempt *a, size_t i)
+/* The structure, or the data, of the draft and of what was rescued. */
+static void
+carry_some(struct attempt *a, bool structure)
 {
-	const struct made *m;
-	const struct rescued *r;
+	for (size_t i = 0; i < a->d->objects + a->rescueds; i++) {
+		const struct store_object *o = i < a->d->objects
+		    ? &a->d->object[i]
+		    : &a->rescued[i - a->d->objects].object;
 
-	if (i < a->s->mades) {
-		m = &a->s->made[i];
-		return (struct store_object){ m->vid, KIND_VERSION,
-			m->text.data, m->text.len };
+		if ((o->kind != KIND_DATA) == structure)
+			carry(a, o);
 	}
-	i -= a->s->mades;
-	if (i < a->d->objects)
-		return a->d->object[i];
-	r = &a->rescued[i - a->d->objects];
-	return (struct store_object){ r->id, (enum kind)r->kind, r->bytes.data,
-		r->bytes.len };
 }
 
-static enum blk_status
-own_table(struct attempt *a, struct fault *why)
+static void
+carry_nothing(struct attempt *a)
 {
-	size_t n = own_count(a);
-
+	free(a->object);
 	free(a->own.object);
-	a->own.object = calloc(n + 1, sizeof(*a->own.object));
-	if (a->own.object == NULL)
-		return fault_nomem(why);
-	a->own.objects = (uint32_t)n;
-	for (size_t i = 0; i < n; i++) {
-		struct store_object o = own_object(a, i);
+	a->object = NULL;
+	a->own.object = NULL;
+	a->objects = a->own.objects = 0;
+}
 
-		a->own.object[i].id = o.id;
-		a->own.object[i].kind = (uint8_t)o.kind;
-		a->own.object[i].length = (uint32_t)o.len;
+/* Versions and all the rest, in the order in which they will lie there. */
+static enum blk_status
+carry_all(struct attempt *a, struct fault *why)
+{
+	size_t n = a->s->mades + a->d->objects + a->rescueds;
+
+	carry_nothing(a);
+	a->object = calloc(n + 1, sizeof(*a->object));
+	a->own.object = calloc(n + 1, sizeof(*a->own.object));
+	if (a->object == NULL || a->own.object == NULL)
+		return fault_nomem(why);
+	for (size_t i = 0; i < a->s->mades; i++) {
+		const struct made *m = &a->s->made[i];
+
+		carry(a,
+		    &(struct store_object){
+		        m->vid, KIND_VERSION, m->text.data, m->text.len });
 	}
+	carry_some(a, true);
+	carry_some(a, false);
 	return BLK_OK;
 }
 
@@ -159,7 +173,7 @@ added_text(
     void *arg, size_t table, uint32_t ordinal, struct buf *b, struct fault *why)
 {
 	struct attempt *a = arg;
-	struct store_object o;
+	const struct store_object *o;
 
 	if (table < a->d->segments) {
 		const struct pending *p =
@@ -171,8 +185,8 @@ added_text(
 		return frames_read(a->s->frames, &place, ordinal, &so->id,
 		    (enum kind)so->kind, b, why);
 	}
-	o = own_object(a, ordinal);
-	return buf_add(b, o.data, o.len, why);
+	o = &a->object[ordinal];
+	return buf_add(b, o->data, o->len, why);
 }
 
 static enum blk_status
@@ -194,7 +208,7 @@ judge(struct attempt *a, struct state_verdict *v, struct fault *why)
 	a->added = calloc(p.addeds, sizeof(*a->added));
 	if (a->added == NULL)
 		return fault_nomem(why);
-	st = own_table(a, why);
+	st = carry_all(a, why);
 	for (size_t i = 0; st == BLK_OK && i < a->d->segments; i++)
 		a->added[i] = (struct state_added){ a->d->segment[i],
 			&store_pending(a->s, &a->d->segment[i])->table };
@@ -232,8 +246,7 @@ rescue(struct attempt *a, const struct state_ref *ref, struct fault *why)
 	if (st != BLK_OK)
 		return st;
 	r = &a->rescued[a->rescueds];
-	*r = (struct rescued){ ref->id, copy->kind,
-		BUF_INIT(SEGMENT_FRAME_MAX) };
+	*r = (struct rescued){ .bytes = BUF_INIT(SEGMENT_FRAME_MAX) };
 	st = frames_read(a->s->frames,
 	    &(struct frames_place){ .id = seg.id,
 	        .bytes = seg.bytes,
@@ -250,6 +263,8 @@ rescue(struct attempt *a, const struct state_ref *ref, struct fault *why)
 		buf_release(&r->bytes);
 		return st;
 	}
+	r->object = (struct store_object){ ref->id, (enum kind)copy->kind,
+		r->bytes.data, r->bytes.len };
 	a->rescueds++;
 	a->rescued_bytes += r->bytes.len;
 	return a->rescued_bytes > RESCUE_MAX ? BLK_ABSENT : BLK_OK;
@@ -356,30 +371,23 @@ static enum blk_status
 build_file(struct attempt *a, struct segment_builder *b, struct fault *why)
 {
 	enum blk_status st;
-	bool structure = true;
 
 	st = log_begin(b, a->s->hash, &a->commit, why);
-	for (int pass = 0; pass < 2; pass++, structure = false) {
-		for (size_t i = 0; st == BLK_OK && i < own_count(a); i++) {
-			struct store_object o = own_object(a, i);
+	for (size_t i = 0; st == BLK_OK && i < a->objects; i++) {
+		const struct store_object *o = &a->object[i];
 
-			if ((o.kind != KIND_DATA) != structure)
-				continue;
-			if (segment_plain(b) + o.len > STRUCTURE_MAX)
-				st = segment_end_frame(b, why);
-			if (st == BLK_OK)
-				st = segment_add(
-				    b, &o.id, o.kind, o.data, o.len, why);
-		}
-		if (st == BLK_OK)
+		if (segment_plain(b) + o->len > STRUCTURE_MAX)
 			st = segment_end_frame(b, why);
+		if (st == BLK_OK)
+			st = segment_add(
+			    b, &o->id, o->kind, o->data, o->len, why);
 	}
 	return st;
 }
 
 /* Publish on a->head; *won tells whether it is ours. */
 static enum blk_status
-publish(struct attempt *a, struct digest *hash, bool *won, struct fault *why)
+publish(struct attempt *a, bool *won, struct fault *why)
 {
 	struct segment_builder *b = NULL;
 	const void *file;
@@ -391,12 +399,10 @@ publish(struct attempt *a, struct digest *hash, bool *won, struct fault *why)
 	if (st == BLK_OK)
 		st = build_file(a, b, why);
 	if (st == BLK_OK)
-		st = segment_seal(b, hash, &file, &len, NULL, why);
-	if (st == BLK_OK && len > LOG_COMMIT_MAX)
-		st = fault(why, BLK_INVALID, "a commit of more than 64 MiB");
+		st = log_seal(b, &a->commit, &file, &len, why);
 	if (st == BLK_OK)
-		st = log_publish(
-		    a->s->backend, a->commit.number, file, len, hash, won, why);
+		st = log_publish(a->s->backend, a->commit.number, file, len,
+		    &a->commit.hash, won, why);
 	segment_builder_free(b);
 	return st;
 }
@@ -407,7 +413,7 @@ publish(struct attempt *a, struct digest *hash, bool *won, struct fault *why)
  * by hashes from it to the commit that the checkpoint names.
  */
 static enum blk_status
-confirm(struct attempt *a, const struct digest *hash, struct fault *why)
+confirm(struct attempt *a, struct fault *why)
 {
 	struct store *s = a->s;
 	uint64_t newest, second, n = a->commit.number;
@@ -423,8 +429,8 @@ confirm(struct attempt *a, const struct digest *hash, struct fault *why)
 		st = checkpoint_head(
 		    s->backend, newest, s->config.store, &want, NULL, why);
 		if (st == BLK_OK)
-			st = store_follow(
-			    s, n + 1, hash, newest, &want, &counts, why);
+			st = store_follow(s, n + 1, &a->commit.hash, newest,
+			    &want, &counts, why);
 	}
 	if (st != BLK_OK)
 		return fault_in(why, BLK_FAILED, "outcome unknown");
@@ -481,8 +487,7 @@ prepare(struct attempt *a, bool *nothing, struct fault *why)
  * publish); otherwise somebody else was first.
  */
 static enum blk_status
-attempt(struct attempt *a, struct digest *hash, bool *done, bool *nothing,
-    struct fault *why)
+attempt(struct attempt *a, bool *done, bool *nothing, struct fault *why)
 {
 	struct fault ignored = FAULT_NONE;
 	struct store *s = a->s;
@@ -506,7 +511,7 @@ attempt(struct attempt *a, struct digest *hash, bool *done, bool *nothing,
 	if (st == BLK_OK && !*nothing && store_session(s, &ignored) != BLK_OK)
 		ignored = (struct fault)FAULT_NONE;
 	if (st == BLK_OK && !*nothing)
-		st = publish(a, hash, done, why);
+		st = publish(a, done, why);
 	return st;
 }
 
@@ -517,7 +522,7 @@ attempt_release(struct attempt *a)
 		buf_release(&a->rescued[i].bytes);
 	free(a->rescued);
 	free(a->added);
-	free(a->own.object);
+	carry_nothing(a);
 	commit_release(&a->commit);
 	store_made_release(a->s);
 }
@@ -528,6 +533,8 @@ settle_down(struct attempt *a)
 {
 	struct store *s = a->s;
 	struct fault why = FAULT_NONE;
+	enum blk_status st;
+	bool applied;
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < a->d->segments; i++)
@@ -535,7 +542,10 @@ settle_down(struct attempt *a)
 	pthread_mutex_unlock(&s->lock);
 	s->durable = a->commit.number;
 	s->transaction++;
-	if (store_sync(s, &why) != BLK_OK)
+	st = store_apply_own(s, &a->commit, a->object, &applied, &why);
+	if (st != BLK_OK || !applied)
+		st = store_sync(s, &why);
+	if (st != BLK_OK)
 		store_warn(s, "the commit stands, but the index is behind: %s",
 		    why.text);
 }
@@ -546,7 +556,6 @@ store_commit(struct store *s, const struct store_draft *d,
 {
 	struct attempt a = { .s = s, .d = d, .commit = COMMIT_NONE };
 	bool done = false, nothing = false;
-	struct digest hash;
 	enum blk_status st = BLK_OK;
 	int lock;
 
@@ -555,15 +564,15 @@ store_commit(struct store *s, const struct store_draft *d,
 		return fault(why, BLK_FAILED, "%s is read-only", store_url(s));
 	lock = write_lock(s);
 	for (int i = 0; st == BLK_OK && !done && i < ATTEMPTS; i++)
-		st = attempt(&a, &hash, &done, &nothing, why);
+		st = attempt(&a, &done, &nothing, why);
 	if (st == BLK_OK && !done)
 		st = fault(why, BLK_BUSY, "others always commit first");
 	if (st == BLK_OK && !nothing)
-		st = confirm(&a, &hash, why);
+		st = confirm(&a, why);
 	file_close(lock); /* what was published is applied without it */
 	if (st == BLK_OK && !nothing) {
 		out->number = a.commit.number;
-		out->hash = hash;
+		out->hash = a.commit.hash;
 		settle_down(&a);
 	}
 	attempt_release(&a);

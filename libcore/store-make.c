@@ -32,7 +32,6 @@ publish_zero(struct store *s, struct fault *why)
 	struct commit k = COMMIT_NONE;
 	struct segment_builder *b = NULL;
 	const void *file;
-	struct digest hash;
 	enum blk_status st;
 	size_t len;
 	bool won;
@@ -45,9 +44,9 @@ publish_zero(struct store *s, struct fault *why)
 	if (st == BLK_OK)
 		st = log_begin(b, s->hash, &k, why);
 	if (st == BLK_OK)
-		st = segment_seal(b, &hash, &file, &len, NULL, why);
+		st = log_seal(b, &k, &file, &len, why);
 	if (st == BLK_OK)
-		st = log_publish(s->backend, 0, file, len, &hash, &won, why);
+		st = log_publish(s->backend, 0, file, len, &k.hash, &won, why);
 	segment_builder_free(b);
 	commit_release(&k);
 	return st;

@@ -67,6 +67,24 @@ const struct pending *store_pending(
 MUST_USE enum blk_status store_session_move(struct store *s, struct fault *why);
 void store_session_end(struct store *s);
 
+/*
+ * Apply a commit of this session's own, published behind the catalog's head
+ * and confirmed, from what is in memory: k as log_seal left it, and the
+ * objects that its file carries, in their order there.
+ *
+ * Returns: BLK_OK, *applied telling whether it was: not where the catalog is
+ *          elsewhere by now, or the record is in pieces.  Then, and after any
+ *          failure, store_sync has to do it.
+ */
+MUST_USE enum blk_status store_apply_own(struct store *s,
+    const struct commit *k, const struct store_object *carried, bool *applied,
+    struct fault *why);
+
+/* As state_apply, in a transaction, where k follows on the catalog's head;
+ * where it does not, *applied is false. */
+MUST_USE enum blk_status store_apply(struct store *s, const struct commit *k,
+    const struct state_source *src, bool *applied, struct fault *why);
+
 /* --- store-log.c --- */
 
 struct run { /* of commits */

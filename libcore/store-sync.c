@@ -232,6 +232,27 @@ apply_log(struct store *s, uint64_t last, bool bounded, bool *moved,
 	return nothing ? leave(s, st, why) : finish(s, st, why);
 }
 
+enum blk_status
+store_apply(struct store *s, const struct commit *k,
+    const struct state_source *src, bool *applied, struct fault *why)
+{
+	struct catalog_head h;
+	enum blk_status st;
+
+	*applied = false;
+	st = s->catalog->type->begin(s->catalog, why);
+	if (st != BLK_OK)
+		return st;
+	st = head_of(s, &h, why);
+	*applied = st == BLK_OK && h.known && h.number + 1 == k->number &&
+	    digest_equal(&h.hash, &k->previous);
+	if (*applied)
+		st = state_apply(s->catalog, k, 1, src, why);
+	if (*applied && st == BLK_OK)
+		st = note_head(s, 0, why);
+	return finish(s, st, why);
+}
+
 /* Fill an emptied catalog from a checkpoint and the log behind it. */
 static enum blk_status
 fill(struct store *s, uint64_t number, struct reach *e, struct fault *why)

@@ -427,12 +427,25 @@ fold() { # NUMBER
 	healthy
 }
 
+# Requests of a batch that finds, when it has answered the first, a commit of one
+# that was killed before it was applied.
+others() { # N
+	printf '0 first%s\n\n' "$1"
+	until [ -s out.applies ]; do sleep 0.02; done
+	BLK_PAUSE="after put log/ 1 $PWD/killed" timeout -s KILL 2 \
+		"$BUILD/tests/hooked/blk-put" -q -N "others$1" /dev/null || :
+	printf '0 second%s\n\n' "$1"
+}
+
 @test "one stopped while it applies commits delays others up to --lock-wait" {
 	local found=
 
 	blk-put -q -N a /dev/null >/dev/null
-	for n in 2 3 4 5; do
-		at "before get log/ $n" applies blk-put -q -N "n$n" /dev/null
+	for n in 1 2 3 4 5; do
+		rm -f feed out.applies
+		mkfifo feed
+		others "$n" >feed &
+		at "before get log/ $n" applies bash -c 'exec blk-put --batch <feed'
 		kill -STOP "$paused"
 		if ! flock -n store/locks/apply true; then
 			found=yes
@@ -444,7 +457,6 @@ fold() { # NUMBER
 		kill -CONT "$paused"
 		on applies
 		[ "$rc" -eq 0 ] || fail "exit $rc: $(cat err.applies)"
-		blk-get "n$n"
 		[ -z "$found" ] || break
 	done
 	[ -n "$found" ] || fail "it was never stopped while it applied"

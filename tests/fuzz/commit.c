@@ -89,8 +89,7 @@ read_sealed(struct bench *t, uint64_t number, struct commit *c)
 
 /* As the store writes it. */
 static void
-written_by_us(
-    struct bench *t, const struct commit *c, struct span text, bool carries)
+written_by_us(struct bench *t, struct commit *c, struct span text, bool carries)
 {
 	struct commit again = COMMIT_NONE;
 	struct fault why;

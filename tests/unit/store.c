@@ -170,6 +170,27 @@ everybody_sees_all_of_it_afterwards(void **state)
 }
 
 static void
+an_author_reads_nothing_of_its_commit(void **state)
+{
+	const struct backend *e = store_backend(a.s);
+	struct digest by_author, by_reader;
+	uint64_t gets;
+
+	(void)state;
+	store(&a, "f", "x", 1);
+	gets = e->operations[BACKEND_OP_GET];
+	store(&a, "f", "y", 1);
+	/* How the commit before it ends. */
+	assert_int_equal(e->operations[BACKEND_OP_GET] - gets, 1);
+	sync_up(&b);
+	OK(&a, checkpoint_digest(store_catalog(a.s), &by_author, &a.why));
+	OK(&b, checkpoint_digest(store_catalog(b.s), &by_reader, &b.why));
+	assert_true(digest_equal(&by_author, &by_reader));
+	assert_int_equal(number_of(&a, "f"), 2);
+	assert_int_equal(number_of(&b, "f"), 2);
+}
+
+static void
 a_session_stays_where_it_is_until_it_syncs(void **state)
 {
 	struct digest id;
@@ -478,6 +499,7 @@ static const struct {
 	PROMISE(a_session_sees_what_it_wrote_before_it_commits),
 	PROMISE(nobody_else_sees_it_before),
 	PROMISE(everybody_sees_all_of_it_afterwards),
+	PROMISE(an_author_reads_nothing_of_its_commit),
 	PROMISE(a_session_stays_where_it_is_until_it_syncs),
 	PROMISE(what_is_given_up_leaves_nothing),
 	PROMISE(a_session_that_ends_without_a_commit_leaves_nothing),
