@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARRAY_FIRST 16 /* items that an array begins with */
-#define BUF_FIRST 256  /* bytes that a buffer begins with */
+#define ARRAY_FIRST 4 /* items that an array begins with: most stay small */
+#define BUF_FIRST 256 /* bytes that a buffer begins with */
 
 const uint8_t *
 cursor_take(struct cursor *c, size_t len)

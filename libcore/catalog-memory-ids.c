@@ -8,44 +8,54 @@
 
 #include "bytes.h"
 
-static size_t
+/* That of the id, or where it would stand. */
+static struct slot *
 slot_of(const struct memory *m, const struct digest *id)
 {
+	const uint32_t check = get_le32(id->byte + 8);
 	size_t i = (size_t)get_le64(id->byte) & (m->slots - 1);
 
-	while (m->slot[i].used && !digest_equal(&m->slot[i].id, id))
+	while (m->slot[i].at != 0 &&
+	    (m->slot[i].check != check ||
+	        !digest_equal(&m->entry[m->slot[i].at - 1].id, id)))
 		i = (i + 1) & (m->slots - 1);
-	return i;
+	return &m->slot[i];
 }
 
 struct entry *
 memory_entry(const struct memory *m, const struct digest *id)
 {
-	struct entry *e;
+	const struct slot *s;
 
 	if (m->slots == 0)
 		return NULL;
-	e = &m->slot[slot_of(m, id)];
-	return e->used ? e : NULL;
+	s = slot_of(m, id);
+	return s->at == 0 ? NULL : &m->entry[s->at - 1];
+}
+
+/* The i-th entry, whose id has no slot yet, gets one. */
+static void
+slot_take(struct memory *m, size_t i)
+{
+	const struct digest *id = &m->entry[i].id;
+
+	*slot_of(m, id) =
+	    (struct slot){ (uint32_t)i + 1, get_le32(id->byte + 8) };
 }
 
 static enum blk_status
 slots_grow(struct memory *m, struct fault *why)
 {
-	struct entry *old = m->slot;
-	size_t n = m->slots;
+	size_t slots = m->slots == 0 ? 64 : 2 * m->slots;
+	struct slot *slot = calloc(slots, sizeof(*slot));
 
-	m->slots = n == 0 ? 64 : 2 * n;
-	m->slot = calloc(m->slots, sizeof(*m->slot));
-	if (m->slot == NULL) {
-		m->slot = old;
-		m->slots = n;
+	if (slot == NULL)
 		return fault_nomem(why);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (old[i].used)
-			m->slot[slot_of(m, &old[i].id)] = old[i];
-	free(old);
+	free(m->slot);
+	m->slot = slot;
+	m->slots = slots;
+	for (size_t i = 0; i < m->entries; i++)
+		slot_take(m, i);
 	return BLK_OK;
 }
 
@@ -53,21 +63,23 @@ enum blk_status
 memory_entry_make(struct memory *m, const struct digest *id, struct entry **out,
     struct fault *why)
 {
-	enum blk_status st;
-	struct entry *e;
+	enum blk_status st = BLK_OK;
 
-	if (m->used >= m->slots / 2) {
+	*out = memory_entry(m, id);
+	if (*out != NULL)
+		return BLK_OK;
+	if (m->entries >= UINT32_MAX)
+		return fault_nomem(why);
+	if (m->entries >= m->slots / 2)
 		st = slots_grow(m, why);
-		if (st != BLK_OK)
-			return st;
-	}
-	e = &m->slot[slot_of(m, id)];
-	if (!e->used) {
-		e->used = true;
-		e->id = *id;
-		m->used++;
-	}
-	*out = e;
+	if (st == BLK_OK)
+		st = array_grow((void **)&m->entry, m->entries, &m->entries_cap,
+		    sizeof(*m->entry), why);
+	if (st != BLK_OK)
+		return st;
+	m->entry[m->entries] = (struct entry){ .id = *id };
+	slot_take(m, m->entries);
+	*out = &m->entry[m->entries++];
 	return BLK_OK;
 }
 
@@ -157,15 +169,14 @@ memory_segment_drop(struct catalog *c, uint64_t seq, struct fault *why)
 	(void)why;
 	if (at == m->segments || m->segment[at].seq != seq)
 		return BLK_OK;
-	for (size_t i = 0; i < m->slots; i++) {
-		struct entry *e = &m->slot[i];
+	for (size_t i = 0; i < m->entries; i++) {
+		struct entry *e = &m->entry[i];
 		uint32_t kept = 0;
 
-		for (uint32_t k = 0; e->used && k < e->copies; k++)
+		for (uint32_t k = 0; k < e->copies; k++)
 			if (e->copy[k].seq != seq)
 				e->copy[kept++] = e->copy[k];
-		if (e->used)
-			e->copies = kept;
+		e->copies = kept;
 		if (e->segment == seq)
 			e->segment = 0;
 	}
@@ -231,7 +242,7 @@ copy_add(struct memory *m, const struct segment_object *o,
 {
 	enum blk_status st;
 	struct entry *e;
-	size_t cap;
+	void *items;
 
 	st = memory_entry_make(m, &o->id, &e, why);
 	if (st != BLK_OK)
@@ -240,12 +251,10 @@ copy_add(struct memory *m, const struct segment_object *o,
 		if (e->copy[i].seq == copy->seq &&
 		    e->copy[i].kind == copy->kind)
 			return BLK_OK;
-	cap = e->cap;
-	st = array_grow(
-	    (void **)&e->copy, e->copies, &cap, sizeof(*e->copy), why);
-	if (st != BLK_OK)
-		return st;
-	e->cap = (uint32_t)cap;
+	items = realloc(e->copy, (e->copies + (size_t)1) * sizeof(*e->copy));
+	if (items == NULL)
+		return fault_nomem(why);
+	e->copy = items;
 	e->copy[e->copies++] = *copy;
 	return BLK_OK;
 }
@@ -339,8 +348,8 @@ memory_counts_clear(struct catalog *c, struct fault *why)
 	struct memory *m = memory_of(c);
 
 	(void)why;
-	for (size_t i = 0; i < m->slots; i++)
-		memset(m->slot[i].count, 0, sizeof(m->slot[i].count));
+	for (size_t i = 0; i < m->entries; i++)
+		memset(m->entry[i].count, 0, sizeof(m->entry[i].count));
 	for (size_t i = 0; i < m->segments; i++)
 		m->segment[i].live = m->segment[i].marks = 0;
 	m->counted = 0;
@@ -387,12 +396,12 @@ memory_lost_each(struct catalog *c,
 	enum blk_status st = BLK_OK;
 	size_t n = 0, cap = 0;
 
-	for (size_t i = 0; st == BLK_OK && i < m->slots; i++) {
-		if (!m->slot[i].used || m->slot[i].lost == 0)
+	for (size_t i = 0; st == BLK_OK && i < m->entries; i++) {
+		if (m->entry[i].lost == 0)
 			continue;
 		st = array_grow((void **)&list, n, &cap, sizeof(*list), why);
 		if (st == BLK_OK)
-			list[n++] = &m->slot[i];
+			list[n++] = &m->entry[i];
 	}
 	if (n > 0)
 		qsort(list, n, sizeof(*list), memory_entry_order);

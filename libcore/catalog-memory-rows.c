@@ -86,19 +86,6 @@ unnamed_entry(const struct memory *m, const char *name)
 	                                             : NULL;
 }
 
-/* As above, made where it is missing; *e is NULL for a real name. */
-static enum blk_status
-unnamed_make(
-    struct memory *m, const char *name, struct entry **e, struct fault *why)
-{
-	struct digest id;
-
-	*e = NULL;
-	return digest_parse(name, strlen(name), &id)
-	    ? memory_entry_make(m, &id, e, why)
-	    : BLK_OK;
-}
-
 enum blk_status
 memory_version_drop(
     struct catalog *c, const struct digest *vid, struct fault *why)
@@ -123,13 +110,17 @@ memory_version_put(struct catalog *c, const struct digest *vid,
     const struct version *v, struct fault *why)
 {
 	struct memory *m = memory_of(c);
+	struct digest id;
+	bool unnamed = digest_parse(v->name, strlen(v->name), &id);
 	enum blk_status st;
-	struct entry *e, *unnamed;
+	struct entry *e;
 	struct row *r;
 
 	st = memory_version_drop(c, vid, why);
-	if (st == BLK_OK || st == BLK_ABSENT)
-		st = unnamed_make(m, v->name, &unnamed, why);
+	if (st == BLK_ABSENT)
+		st = BLK_OK;
+	if (st == BLK_OK && unnamed)
+		st = memory_entry_make(m, &id, &e, why);
 	if (st == BLK_OK)
 		st = memory_entry_make(m, vid, &e, why);
 	if (st != BLK_OK)
@@ -146,9 +137,8 @@ memory_version_put(struct catalog *c, const struct digest *vid,
 		return st;
 	}
 	e->version = r;
-	unnamed = unnamed_entry(m, v->name);
-	if (unnamed != NULL)
-		unnamed->unnamed++;
+	if (unnamed)
+		memory_entry(m, &id)->unnamed++;
 	return BLK_OK;
 }
 

@@ -76,11 +76,10 @@ memory_copies_each(struct catalog *c,
 	struct memory *m = memory_of(c);
 	enum blk_status st = BLK_OK;
 
-	for (size_t i = 0; i < m->slots; i++) {
-		const struct entry *e = &m->slot[i];
+	for (size_t i = 0; i < m->entries; i++) {
+		const struct entry *e = &m->entry[i];
 
-		for (uint32_t k = 0; st == BLK_OK && e->used && k < e->copies;
-		     k++) {
+		for (uint32_t k = 0; st == BLK_OK && k < e->copies; k++) {
 			const struct catalog_segment *s =
 			    memory_segment_at(m, e->copy[k].seq);
 
@@ -111,11 +110,10 @@ memory_ids_each(struct catalog *c, const struct digest *prefix, unsigned bits,
 	enum blk_status st = BLK_OK;
 	size_t n = 0, cap = 0;
 
-	for (size_t i = 0; st == BLK_OK && i < m->slots; i++) {
-		struct entry *e = &m->slot[i];
+	for (size_t i = 0; st == BLK_OK && i < m->entries; i++) {
+		struct entry *e = &m->entry[i];
 
-		if (!e->used || !is_counted(e) ||
-		    !same_prefix(&e->id, prefix, bits))
+		if (!is_counted(e) || !same_prefix(&e->id, prefix, bits))
 			continue;
 		st = array_grow((void **)&list, n, &cap, sizeof(*list), why);
 		if (st == BLK_OK)
@@ -155,26 +153,26 @@ memory_anything_wrong(struct catalog *c, bool *wrong, struct fault *why)
 
 	(void)why;
 	*wrong = m->damages > 0;
-	for (size_t i = 0; m->any_lost && !*wrong && i < m->slots; i++)
-		*wrong = m->slot[i].used && m->slot[i].lost != 0;
+	for (size_t i = 0; m->any_lost && !*wrong && i < m->entries; i++)
+		*wrong = m->entry[i].lost != 0;
 	return BLK_OK;
 }
 
 static void
 totals_ids(const struct memory *m, struct catalog_totals *t)
 {
-	for (size_t i = 0; i < m->slots; i++) {
-		const struct entry *e = &m->slot[i];
+	for (size_t i = 0; i < m->entries; i++) {
+		const struct entry *e = &m->entry[i];
 		bool counted = false;
 
-		for (int c = 0; e->used && c < CLASSES; c++) {
+		for (int c = 0; c < CLASSES; c++) {
 			counted = counted || e->count[c] > 0;
 			t->lost += e->lost >> c & 1;
 		}
 		t->counted += counted;
-		t->contents += e->used && e->count[CLASS_CONTENT] > 0;
-		t->chunks += e->used && e->count[CLASS_DATA] > 0;
-		for (uint32_t k = 0; e->used && k < e->copies; k++) {
+		t->contents += e->count[CLASS_CONTENT] > 0;
+		t->chunks += e->count[CLASS_DATA] > 0;
+		for (uint32_t k = 0; k < e->copies; k++) {
 			const struct catalog_segment *s =
 			    memory_segment_at(m, e->copy[k].seq);
 
@@ -220,8 +218,9 @@ memory_totals(struct catalog *c, struct catalog_totals *t, struct fault *why)
 static void
 rows_release(struct memory *m)
 {
-	for (size_t i = 0; i < m->slots; i++)
-		free(m->slot[i].copy);
+	for (size_t i = 0; i < m->entries; i++)
+		free(m->entry[i].copy);
+	free(m->entry);
 	free(m->slot);
 	free(m->segment);
 	for (size_t i = 0; i < m->stats; i++)

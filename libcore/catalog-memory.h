@@ -11,13 +11,19 @@
 struct entry { /* one id: of an object, a version, a segment */
 	struct digest id;
 	uint64_t count[CLASSES];
-	struct catalog_copy *copy; /* any order */
+	struct catalog_copy *copy; /* any order; no room for more */
 	struct row *version;       /* that has this id; NULL: none */
 	uint64_t segment; /* the seq of the one with this id; 0: none */
-	uint32_t copies, cap;
+	uint32_t copies;
 	uint32_t unnamed; /* versions whose name is this id: 0, 1, rarely 2 */
 	uint8_t lost;     /* a bit a class */
-	bool used;
+};
+
+/* Where an entry is, and enough of its id to pass most others by without
+ * touching them. */
+struct slot {
+	uint32_t at; /* of its entry, plus 1; 0: free */
+	uint32_t check;
 };
 
 struct row { /* one version */
@@ -55,8 +61,10 @@ struct damage_row {
 struct memory {
 	struct catalog base;
 	struct catalog_head head;
-	struct entry *slot; /* open addressing, a power of two */
-	size_t slots, used;
+	struct entry *entry; /* as they came: those of a commit side by side */
+	size_t entries, entries_cap;
+	struct slot *slot; /* open addressing, a power of two */
+	size_t slots;
 	struct catalog_segment *segment; /* by seq */
 	size_t segments, segments_cap;
 	struct skiplist *version; /* struct row, by name and number */

@@ -133,7 +133,12 @@ digest_hex_of(const uint8_t *bytes, size_t len, char *hex)
 bool
 digest_parse(const char *text, size_t len, struct digest *id)
 {
-	return digest_parse_hex(text, len, id->byte, DIGEST_LEN);
+	struct digest found;
+
+	if (!digest_parse_hex(text, len, found.byte, DIGEST_LEN))
+		return false;
+	*id = found;
+	return true;
 }
 
 /* One more than the value of a lower-case hexadecimal digit; 0: none.  A
@@ -162,18 +167,19 @@ digest_parse_hex(const char *text, size_t len, uint8_t *bytes, size_t size)
 {
 	const uint8_t *p = (const uint8_t *)text;
 	size_t digits;
-	uint8_t none = 0;
+	uint8_t all = 0;
 
 	if (!size_mul(size, 2, &digits) || len != digits)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		none |= (uint8_t)(hex_plus_one[p[i]] - 1); /* 255 */
-	if (none > 15)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((hex_plus_one[p[2 * i]] - 1) << 4 |
-		    (hex_plus_one[p[2 * i + 1]] - 1));
-	return true;
+	for (size_t i = 0; i < size; i++) {
+		/* Of what is none: 255. */
+		uint8_t high = (uint8_t)(hex_plus_one[p[2 * i]] - 1);
+		uint8_t low = (uint8_t)(hex_plus_one[p[2 * i + 1]] - 1);
+
+		all |= high | low;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return all < 16;
 }
 
 uint64_t

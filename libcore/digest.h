@@ -57,7 +57,8 @@ void digest_hex_of(const uint8_t *bytes, size_t len, char *hex);
  */
 MUST_USE bool digest_parse(const char *text, size_t len, struct digest *id);
 
-/* As digest_parse for any number of bytes: len = 2 * size digits. */
+/* As digest_parse for any number of bytes: len = 2 * size digits.  After false
+ * anything may stand in bytes. */
 MUST_USE bool digest_parse_hex(
     const char *text, size_t len, uint8_t *bytes, size_t size);
 

@@ -30,13 +30,17 @@ copy_string(const char *from, char **to)
 	return *to != NULL;
 }
 
-/* Counts go up as items are complete enough to be released. */
+/* Most have none: then there is no array.  Counts go up as items are complete
+ * enough to be released. */
 static bool
 copy_items(const struct version *from, struct version *to)
 {
-	to->attr = calloc(from->attrs + 1, sizeof(*to->attr));
-	to->link = calloc(from->links + 1, sizeof(*to->link));
-	if (to->attr == NULL || to->link == NULL)
+	if (from->attrs > 0)
+		to->attr = calloc(from->attrs, sizeof(*to->attr));
+	if (from->links > 0)
+		to->link = calloc(from->links, sizeof(*to->link));
+	if ((from->attrs > 0 && to->attr == NULL) ||
+	    (from->links > 0 && to->link == NULL))
 		return false;
 	while (to->attrs < from->attrs) {
 		const struct version_attr *a = &from->attr[to->attrs];
@@ -199,19 +203,18 @@ items_complaint(const struct version *v)
 	return NULL;
 }
 
-/* What is wrong with the place in the chain of versions, or NULL. */
+/* What is wrong with the place in the chain of versions, or NULL.  id: what the
+ * name is, or NULL. */
 static const char *
-chain_complaint(const struct version *v)
+chain_complaint(const struct version *v, const struct digest *id)
 {
-	struct digest id;
-
 	if (v->number == 0)
 		return "number 0";
-	if (!digest_parse(v->name, strlen(v->name), &id))
+	if (id == NULL)
 		return v->has_previous == (v->number > 1)
 		    ? NULL
 		    : "the first has no previous one, all others have";
-	return v->number == 1 && !v->has_previous && digest_equal(&id, &v->id)
+	return v->number == 1 && !v->has_previous && digest_equal(id, &v->id)
 	    ? NULL
 	    : "an id names itself, once";
 }
@@ -220,17 +223,18 @@ enum blk_status
 version_check(const struct version *v, struct fault *why)
 {
 	struct span name = span_str(v->name);
+	struct digest id;
+	bool is_id = digest_parse(name.p, name.len, &id);
 	const char *wrong = items_complaint(v);
 
 	if (wrong == NULL)
-		wrong = chain_complaint(v);
+		wrong = chain_complaint(v, is_id ? &id : NULL);
 	if (wrong != NULL)
 		return fault(why, BLK_INVALID, "version: %s", wrong);
 	if (v->class != CLASS_CONTENT && v->class != CLASS_TREE &&
 	    v->class != CLASS_SNAPSHOT)
 		return fault(why, BLK_INVALID, "version: impossible class");
-	return version_name_is_id(name) ? BLK_OK
-	                                : version_check_name(name, why);
+	return is_id ? BLK_OK : version_check_name(name, why);
 }
 
 /* --- writing --- */
