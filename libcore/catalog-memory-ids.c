@@ -70,7 +70,7 @@ memory_entry_make(struct memory *m, const struct digest *id, struct entry **out,
 		return BLK_OK;
 	if (m->entries >= UINT32_MAX)
 		return fault_nomem(why);
-	if (m->entries >= m->slots / 2)
+	if (m->entries >= m->slots / 4 * 3)
 		st = slots_grow(m, why);
 	if (st == BLK_OK)
 		st = array_grow((void **)&m->entry, m->entries, &m->entries_cap,

@@ -69,6 +69,20 @@ segment_reset(struct segment_builder *b)
 	b->sealed = false;
 }
 
+void
+segment_pack_by(struct segment_builder *b, const struct segment_options *opt)
+{
+	b->opt = *opt;
+}
+
+size_t
+segment_memory(const struct segment_builder *b)
+{
+	return b->file.cap + b->open.cap + b->scratch.cap +
+	    b->frame_cap * sizeof(*b->frame) +
+	    b->object_cap * sizeof(*b->object);
+}
+
 size_t
 segment_plain(const struct segment_builder *b)
 {
@@ -173,8 +187,8 @@ segment_add(struct segment_builder *b, const struct digest *id, enum kind kind,
 static bool
 looks_packed(const uint8_t *data, size_t len)
 {
-	uint32_t often[256] = { 0 };
-	uint64_t pairs = 0, seen = 0;
+	uint16_t often[256] = { 0 }; /* each at most SAMPLE */
+	uint32_t pairs = 0, seen = 0;
 	size_t stride = len < SAMPLE ? SAMPLE_RUN : len / (SAMPLE / SAMPLE_RUN);
 
 	if (len < SAMPLE_LEAST)
@@ -184,8 +198,9 @@ looks_packed(const uint8_t *data, size_t len)
 			often[data[at + i]]++;
 		seen += SAMPLE_RUN;
 	}
+	/* 0 - 1 is not what it seems, but then it is multiplied by 0. */
 	for (size_t i = 0; i < 256; i++)
-		pairs += (uint64_t)often[i] * (often[i] - (often[i] > 0));
+		pairs += (uint32_t)often[i] * ((uint32_t)often[i] - 1);
 	return pairs < seen * (seen - 1) / 256 * 4 / 3;
 }
 

@@ -167,6 +167,13 @@ MUST_USE enum blk_status segment_seal(struct segment_builder *b,
  * sealed is forgotten. */
 void segment_reset(struct segment_builder *b);
 
+/* Other options for what is added from now on to a builder that is empty. */
+void segment_pack_by(
+    struct segment_builder *b, const struct segment_options *opt);
+
+/* Bytes of memory that it holds. */
+size_t segment_memory(const struct segment_builder *b);
+
 /*
  * --- reading ---
  */

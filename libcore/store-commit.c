@@ -403,7 +403,7 @@ publish(struct attempt *a, bool *won, struct fault *why)
 	if (st == BLK_OK)
 		st = log_publish(a->s->backend, a->commit.number, file, len,
 		    &a->commit.hash, won, why);
-	segment_builder_free(b);
+	store_builder_done(a->s, b);
 	return st;
 }
 

@@ -6,6 +6,9 @@
 
 #include "store-private.h"
 
+/* Bytes of memory that a builder may hold from commit to commit. */
+#define BUILDER_KEPT ((size_t)1 << 20)
+
 enum blk_status
 store_builder(struct store *s, bool compressed, struct segment_builder **b,
     struct fault *why)
@@ -18,10 +21,27 @@ store_builder(struct store *s, bool compressed, struct segment_builder **b,
 	*b = NULL;
 	if (compressed)
 		st = store_compression(s, &o.codec, &o.level, why);
-	if (st == BLK_OK)
-		st = segment_builder_new(
+	if (st != BLK_OK)
+		return st;
+	if (s->builder == NULL)
+		return segment_builder_new(
 		    &origin, &o, s->codecs, s->hash, b, why);
-	return st;
+	*b = s->builder;
+	s->builder = NULL;
+	segment_pack_by(*b, &o);
+	return BLK_OK;
+}
+
+void
+store_builder_done(struct store *s, struct segment_builder *b)
+{
+	if (b != NULL && s->builder == NULL &&
+	    segment_memory(b) <= BUILDER_KEPT) {
+		segment_reset(b);
+		s->builder = b;
+	} else {
+		segment_builder_free(b);
+	}
 }
 
 /* --- commit 0 --- */

@@ -37,6 +37,7 @@ struct store {
 	uint64_t transaction;
 	struct codec_state *codecs;
 	struct hasher *hash;
+	struct segment_builder *builder; /* empty; NULL: none was given back */
 
 	uint64_t base;    /* every record up to here was seen */
 	bool crossed;     /* some were not: pending segments are given up */
@@ -124,10 +125,11 @@ void store_made_release(struct store *s);
 MUST_USE enum blk_status store_begin_record(struct store *s,
     const struct catalog_head *h, struct commit *k, struct fault *why);
 
-/* A builder for commit files and checkpoints: raw, or with the store's
- * codec. */
+/* A builder for commit files and checkpoints: raw, or with the store's codec.
+ * To be freed, or, once the store's config stands, given back for the next. */
 MUST_USE enum blk_status store_builder(struct store *s, bool compressed,
     struct segment_builder **b, struct fault *why);
+void store_builder_done(struct store *s, struct segment_builder *b);
 
 /* Make the store: commit 0, then config from what stands at commit 0. */
 MUST_USE enum blk_status store_make(struct store *s, struct fault *why);

@@ -374,6 +374,7 @@ store_close(struct store *s)
 	idmap_release(&s->made_at);
 	catalog_close(s->catalog);
 	frames_free(s->frames);
+	segment_builder_free(s->builder);
 	codec_state_free(s->codecs);
 	hasher_free(s->hash);
 	backend_close(s->backend);

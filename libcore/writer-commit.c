@@ -186,13 +186,16 @@ gather(struct writer *w, bool data_too, struct inlined *in, struct fault *why)
 	return st;
 }
 
-/* Read back the objects of builders: all of structure, data where asked. */
+/* Read back the objects of builders: all of structure, data where asked; room
+ * bytes at most. */
 static enum blk_status
-read_back(
-    struct writer *w, bool data_too, struct inlined *in, struct fault *why)
+read_back(struct writer *w, bool data_too, size_t room, struct inlined *in,
+    struct fault *why)
 {
 	enum blk_status st = gather(w, data_too, in, why);
 
+	if (st == BLK_OK)
+		st = buf_reserve(&in->bytes, room, why);
 	in->object = calloc(in->objects + 1, sizeof(*in->object));
 	if (st == BLK_OK && in->object == NULL)
 		st = fault_nomem(why);
@@ -312,7 +315,7 @@ seal(struct writer *w, bool data, bool structure, struct fault *why)
 static enum blk_status
 settle(struct writer *w, struct inlined *in, struct fault *why)
 {
-	uint64_t data = 0, structure = 0;
+	uint64_t data = 0, structure = 0, room = 0;
 	enum blk_status st;
 	bool data_fits, structure_fits;
 
@@ -324,10 +327,12 @@ settle(struct writer *w, struct inlined *in, struct fault *why)
 	}
 	data_fits = data + structure <= WRITER_INLINE;
 	structure_fits = structure <= WRITER_INLINE;
+	if (structure_fits)
+		room = data_fits ? data + structure : structure;
 	if (st == BLK_OK && (!data_fits || !structure_fits))
 		st = seal(w, !data_fits, !structure_fits, why);
 	if (st == BLK_OK)
-		st = read_back(w, data_fits, in, why);
+		st = read_back(w, data_fits, (size_t)room, in, why);
 	if (st == BLK_OK && (!data_fits || !structure_fits))
 		slim(w);
 	return st;
