@@ -1,18 +1,32 @@
 #include "skiplist.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define LEVELS 20
+#define LEVELS 16
+#define FULL 64 /* items of a node */
 
-/* With the rank of the node that it leads to: who need not go there need not
+struct place {
+	uint64_t rank;
+	void *item;
+};
+
+/* With the rank that the first item of the node had when it was made, or
+ * something between that and the items before: who need not go there need not
  * touch it. */
 struct link {
 	struct node *node;
 	uint64_t rank;
 };
 
+/*
+ * Items that follow on each other.  Many of them side by side, so that a
+ * search among many nodes meets few; only the first node may be empty.
+ */
 struct node {
-	void *item;
+	struct place place[FULL];
+	size_t used;
 	struct link next[]; /* as many as the node is high */
 };
 
@@ -21,17 +35,20 @@ struct skiplist {
 	uint64_t (*rank_of)(const void *item); /* NULL: all are equal */
 	uint64_t random; /* xorshift: only the heights depend on it */
 	int height;
-	struct node *head; /* LEVELS high, no item */
+	struct node *head; /* LEVELS high; what is before all other nodes */
 };
 
 static struct node *
-node_new(int height, void *item)
+node_new(int height)
 {
 	struct node *n =
-	    calloc(1, sizeof(*n) + (size_t)height * sizeof(n->next[0]));
+	    malloc(sizeof(*n) + (size_t)height * sizeof(n->next[0]));
 
-	if (n != NULL)
-		n->item = item;
+	if (n == NULL)
+		return NULL;
+	n->used = 0;
+	for (int i = 0; i < height; i++)
+		n->next[i] = (struct link){ NULL, 0 };
 	return n;
 }
 
@@ -43,7 +60,7 @@ skiplist_new(int (*order)(const void *a, const void *b),
 	struct skiplist *s = calloc(1, sizeof(*s));
 
 	*out = NULL;
-	if (s == NULL || (s->head = node_new(LEVELS, NULL)) == NULL) {
+	if (s == NULL || (s->head = node_new(LEVELS)) == NULL) {
 		free(s);
 		return fault_nomem(why);
 	}
@@ -62,13 +79,12 @@ skiplist_free(struct skiplist *s, void (*release)(void *item))
 
 	if (s == NULL)
 		return;
-	for (n = s->head->next[0].node; n != NULL; n = next) {
+	for (n = s->head; n != NULL; n = next) {
 		next = n->next[0].node;
-		if (release != NULL)
-			release(n->item);
+		for (size_t i = 0; release != NULL && i < n->used; i++)
+			release(n->place[i].item);
 		free(n);
 	}
-	free(s->head);
 	free(s);
 }
 
@@ -86,28 +102,44 @@ random_height(struct skiplist *s)
 	return height;
 }
 
-static uint64_t
-rank_of(const struct skiplist *s, const void *item)
+/* What is looked for. */
+struct target {
+	const void *key;
+	uint64_t rank;
+};
+
+static struct target
+target_of(const struct skiplist *s, const void *key)
 {
-	return s->rank_of == NULL ? 0 : s->rank_of(item);
+	return (struct target){ key, s->rank_of == NULL ? 0 : s->rank_of(key) };
+}
+
+/* Is an item of this rank below t, or, with after, not above it? */
+static bool
+is_below(const struct skiplist *s, uint64_t rank, const void *item,
+    const struct target *t, bool after)
+{
+	if (rank != t->rank)
+		return rank < t->rank;
+	return s->order(item, t->key) < (after ? 1 : 0);
 }
 
 /*
- * The last node below key (or not above it, with after); before[], unless
- * NULL, is filled with the same for each level.
+ * The node that t is in, or belongs into: the last whose first item is not
+ * above it, but for except.  before[], unless NULL, is filled with the last
+ * such node of each level.
  */
 static struct node *
-seek(const struct skiplist *s, const void *key, int after, struct node **before)
+seek(const struct skiplist *s, const struct target *t,
+    const struct node *except, struct node **before)
 {
-	const uint64_t rank = rank_of(s, key);
 	struct node *n = s->head;
 
 	for (int i = s->height - 1; i >= 0; i--) {
 		const struct link *l = &n->next[i];
 
-		while (l->node != NULL &&
-		    (l->rank != rank ? l->rank < rank
-		                     : s->order(l->node->item, key) < after)) {
+		while (l->node != NULL && l->node != except &&
+		    is_below(s, l->rank, l->node->place[0].item, t, true)) {
 			n = l->node;
 			l = &n->next[i];
 		}
@@ -117,62 +149,146 @@ seek(const struct skiplist *s, const void *key, int after, struct node **before)
 	return n;
 }
 
+/* The first item of n that is not below t, or, with after, above it. */
+static size_t
+bound(const struct skiplist *s, const struct node *n, const struct target *t,
+    bool after)
+{
+	size_t low = 0, high = n->used;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct place *p = &n->place[middle];
+
+		if (is_below(s, p->rank, p->item, t, after))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The upper half of a full node goes into one of its own behind it. */
+static enum blk_status
+split(struct skiplist *s, struct node *n, struct node **before,
+    struct node **upper, struct fault *why)
+{
+	int height = random_height(s);
+	struct node *u = node_new(height);
+
+	if (u == NULL)
+		return fault_nomem(why);
+	while (s->height < height)
+		before[s->height++] = s->head;
+	u->used = FULL / 2;
+	n->used -= u->used;
+	memcpy(u->place, n->place + n->used, u->used * sizeof(*u->place));
+	for (int i = 0; i < height; i++) {
+		u->next[i] = before[i]->next[i];
+		before[i]->next[i] = (struct link){ u, u->place[0].rank };
+	}
+	*upper = u;
+	return BLK_OK;
+}
+
 enum blk_status
 skiplist_put(struct skiplist *s, void *item, struct fault *why)
 {
-	struct node *before[LEVELS], *n;
-	int height;
+	struct node *before[LEVELS], *n, *upper = NULL;
+	enum blk_status st = BLK_OK;
+	struct target t;
+	size_t at;
 
 	if (s == NULL)
 		return fault_nomem(why);
-	height = random_height(s);
-	n = node_new(height, item);
-	if (n == NULL)
-		return fault_nomem(why);
-	while (s->height < height)
-		s->height++;
-	seek(s, item, 0, before);
-	for (int i = 0; i < height; i++) {
-		n->next[i] = before[i]->next[i];
-		before[i]->next[i] = (struct link){ n, rank_of(s, item) };
+	t = target_of(s, item);
+	n = seek(s, &t, NULL, before);
+	at = bound(s, n, &t, false);
+	if (n->used == FULL) {
+		st = split(s, n, before, &upper, why);
+		if (st != BLK_OK)
+			return st;
+		if (at > n->used) {
+			at -= n->used;
+			n = upper;
+		}
 	}
+	memmove(n->place + at + 1, n->place + at,
+	    (n->used - at) * sizeof(*n->place));
+	n->place[at] = (struct place){ t.rank, item };
+	n->used++;
 	return BLK_OK;
+}
+
+/* Take an empty node out of the list; t is what was last in it. */
+static void
+drop(struct skiplist *s, struct node *n, const struct target *t)
+{
+	struct node *before[LEVELS];
+
+	seek(s, t, n, before);
+	for (int i = 0; i < s->height && before[i]->next[i].node == n; i++)
+		before[i]->next[i] = n->next[i];
+	free(n);
 }
 
 void *
 skiplist_take(struct skiplist *s, const void *key)
 {
-	struct node *before[LEVELS], *n;
+	struct target t;
+	struct node *n;
 	void *item;
+	size_t at;
 
 	if (s == NULL)
 		return NULL;
-	n = seek(s, key, 0, before)->next[0].node;
-	if (n == NULL || s->order(n->item, key) != 0)
+	t = target_of(s, key);
+	n = seek(s, &t, NULL, NULL);
+	at = bound(s, n, &t, false);
+	if (at == n->used || s->order(n->place[at].item, key) != 0)
 		return NULL;
-	for (int i = 0; i < s->height && before[i]->next[i].node == n; i++)
-		before[i]->next[i] = n->next[i];
-	item = n->item;
-	free(n);
+	item = n->place[at].item;
+	n->used--;
+	memmove(n->place + at, n->place + at + 1,
+	    (n->used - at) * sizeof(*n->place));
+	if (n->used == 0 && n != s->head)
+		drop(s, n, &t);
 	return item;
 }
 
+/* The item there, or the next behind it. */
 static void *
-item_of(const struct node *n)
+item_at(const struct node *n, size_t at)
 {
-	return n == NULL ? NULL : n->item;
+	if (at < n->used)
+		return n->place[at].item;
+	n = n->next[0].node;
+	return n == NULL ? NULL : n->place[0].item;
+}
+
+static void *
+item_from(const struct skiplist *s, const void *key, bool after)
+{
+	struct target t;
+	const struct node *n;
+
+	if (s == NULL)
+		return NULL;
+	t = target_of(s, key);
+	n = seek(s, &t, NULL, NULL);
+	return item_at(n, bound(s, n, &t, after));
 }
 
 void *
 skiplist_from(const struct skiplist *s, const void *key)
 {
-	return s == NULL ? NULL : item_of(seek(s, key, 0, NULL)->next[0].node);
+	return item_from(s, key, false);
 }
 
 void *
 skiplist_after(const struct skiplist *s, const void *key)
 {
-	return s == NULL ? NULL : item_of(seek(s, key, 1, NULL)->next[0].node);
+	return item_from(s, key, true);
 }
 
 void *
@@ -186,5 +302,5 @@ skiplist_get(const struct skiplist *s, const void *key)
 void *
 skiplist_first(const struct skiplist *s)
 {
-	return s == NULL ? NULL : item_of(s->head->next[0].node);
+	return s == NULL ? NULL : item_at(s->head, 0);
 }

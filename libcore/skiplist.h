@@ -1,6 +1,6 @@
 /*
  * skiplist.h - an ordered set of items in memory (Pugh, Skip Lists, CACM
- * 33(6), 1990).
+ * 33(6), 1990), some dozens of them in a node.
  *
  * Items are the caller's pointers; order compares two items as qsort does.
  * rank, unless NULL, is a number that never falls from an item to a greater
