@@ -7,10 +7,13 @@
  * way but the lookups.  What all lanes wrote is committed at once.
  *
  * Objects up to the chunker's minimum, and those that come out as one chunk,
- * are data; longer ones a list of chunks.  Full data segments are published
- * as they fill, and committed early, without references, every GiB or minute
- * (design 8, Put).  Structure waits for the commit that refers to it: small
- * amounts of it, and of data, lie in the commit file itself.
+ * are data; longer ones a list of chunks.  Those of up to about a MiB wait in
+ * their lane, hashed, to be looked up together: what is there is never cut.
+ *
+ * Full data segments are published as they fill, and committed early, without
+ * references, every GiB or minute (design 8, Put).  Structure waits for the
+ * commit that refers to it: small amounts of it, and of data, lie in the
+ * commit file itself.
  *
  * A long stream is worked on by as many threads as there are lanes.  What
  * fails in one lane fails in all from then on: only writer_abort and
