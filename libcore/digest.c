@@ -133,7 +133,7 @@ digest_hex_of(const uint8_t *bytes, size_t len, char *hex)
 bool
 digest_parse(const char *text, size_t len, struct digest *id)
 {
-	struct digest found;
+	struct digest found = { { 0 } };
 
 	if (!digest_parse_hex(text, len, found.byte, DIGEST_LEN))
 		return false;

@@ -9,94 +9,109 @@
 #include "codec.h"
 #include "frames-private.h"
 
+/* An object, where it should be, and where it is. */
+struct wanted {
+	struct frames *f;
+	const struct frames_place *p;
+	uint32_t ordinal;
+	const struct digest *id;
+	enum kind kind;
+
+	/* Found: */
+	struct segment_frame frame;
+	struct segment_object object;
+	struct fault why; /* unsaid */
+};
+
+static bool
+range(struct wanted *w, uint64_t offset, void *buf, uint64_t len)
+{
+	return frames_range(w->f, w->p, offset, buf, (size_t)len, &w->why) ==
+	    BLK_OK;
+}
+
 /* Damage to a header takes nothing away (see frames_table). */
 static bool
-is_newer(struct frames *f, const struct frames_place *p, struct fault *why)
+is_newer(struct wanted *w)
 {
 	uint8_t header[SEGMENT_HEADER];
 
-	return frames_range(f, p, 0, header, sizeof(header), why) != BLK_OK ||
-	    segment_header(header, sizeof(header), NULL, NULL, why) ==
+	return !range(w, 0, header, sizeof(header)) ||
+	    segment_header(header, sizeof(header), NULL, NULL, &w->why) ==
 	    BLK_FAILED;
 }
 
 /* A table that is not long is as well read, and kept. */
 static bool
-find_in_table(struct frames *f, const struct frames_place *p, uint32_t ordinal,
-    const struct digest *id, enum kind kind, struct segment_frame *fr,
-    struct segment_object *o, struct fault *why)
+find_in_table(struct wanted *w)
 {
 	const struct segment_table *t;
 	bool found = false;
 
-	if (frames_table(f, p, &t, why) != BLK_OK)
+	if (frames_table(w->f, w->p, &t, &w->why) != BLK_OK)
 		return false;
-	if (ordinal < t->objects) {
-		*o = t->object[ordinal];
-		*fr = t->frame[o->frame];
-		found = o->kind == kind && digest_equal(&o->id, id);
+	if (w->ordinal < t->objects) {
+		w->object = t->object[w->ordinal];
+		w->frame = t->frame[w->object.frame];
+		found = w->object.kind == w->kind &&
+		    digest_equal(&w->object.id, w->id);
 	}
-	frames_release(f, t);
+	frames_release(w->f, t);
 	return found;
 }
 
 /* In the table at offset, length bytes long; part has room for SEGMENT_GLANCE
  * bytes. */
 static bool
-find_by_glance(struct frames *f, const struct frames_place *p, uint64_t offset,
-    uint64_t length, uint32_t ordinal, const struct digest *id, enum kind kind,
-    uint8_t *part, struct segment_frame *fr, struct segment_object *o,
-    struct fault *why)
+find_by_glance(
+    struct wanted *w, uint64_t offset, uint64_t length, uint8_t *part)
 {
 	struct segment_glance g;
 
-	if (frames_range(f, p, offset, part, SEGMENT_GLANCE, why) != BLK_OK ||
-	    !segment_glance(part, SEGMENT_GLANCE, offset, length, ordinal, &g))
+	if (!range(w, offset, part, SEGMENT_GLANCE) ||
+	    !segment_glance(
+	        part, SEGMENT_GLANCE, offset, length, w->ordinal, &g))
 		return false;
-	*fr = g.frame;
-	return frames_range(f, p, offset + g.begin, part,
-	           (size_t)(g.end - g.begin), why) == BLK_OK &&
-	    segment_glance_object(&g, part, id, kind, o);
+	w->frame = g.frame;
+	return range(w, offset + g.begin, part, g.end - g.begin) &&
+	    segment_glance_object(&g, part, w->id, w->kind, &w->object);
 }
 
 static bool
-find(struct frames *f, const struct frames_place *p, uint32_t ordinal,
-    const struct digest *id, enum kind kind, struct segment_frame *fr,
-    struct segment_object *o, struct fault *why)
+find(struct wanted *w)
 {
 	uint8_t trailer[SEGMENT_TRAILER], *part;
-	uint64_t offset, length;
+	uint64_t offset, length, bytes = w->p->bytes;
 	bool found;
 
-	if (frames_range(f, p, p->bytes - sizeof(trailer), trailer,
-	        sizeof(trailer), why) != BLK_OK ||
-	    segment_trailer(trailer, p->bytes, &offset, &length, why) != BLK_OK)
+	if (!range(w, bytes - sizeof(trailer), trailer, sizeof(trailer)) ||
+	    segment_trailer(trailer, bytes, &offset, &length, &w->why) !=
+	        BLK_OK)
 		return false;
 	if (length < 2 * SEGMENT_GLANCE)
-		return find_in_table(f, p, ordinal, id, kind, fr, o, why);
+		return find_in_table(w);
 	part = malloc(SEGMENT_GLANCE);
-	found = part != NULL && !is_newer(f, p, why) &&
-	    find_by_glance(
-	        f, p, offset, length, ordinal, id, kind, part, fr, o, why);
+	found = part != NULL && !is_newer(w) &&
+	    find_by_glance(w, offset, length, part);
 	free(part);
 	return found;
 }
 
 /* Append its bytes. */
 static bool
-take(struct frames *f, const struct frames_place *p,
-    const struct segment_frame *fr, const struct segment_object *o,
-    struct buf *b, struct fault *why)
+take(struct wanted *w, struct buf *b)
 {
-	enum blk_status st = buf_reserve(b, o->length, why);
+	const struct segment_object *o = &w->object;
+	enum blk_status st = buf_reserve(b, o->length, &w->why);
 
 	if (st != BLK_OK)
 		return false;
-	if (fr->codec == CODEC_RAW)
-		st = frames_range(f, p, fr->offset + o->offset,
-		    b->data + b->len, o->length, why);
+	if (w->frame.codec == CODEC_RAW)
+		st = frames_range(w->f, w->p, w->frame.offset + o->offset,
+		    b->data + b->len, o->length, &w->why);
 	else
-		st = frames_decode(f, p, fr, o, NULL, b->data + b->len, why);
+		st = frames_decode(
+		    w->f, w->p, &w->frame, o, NULL, b->data + b->len, &w->why);
 	b->len += st == BLK_OK ? o->length : 0;
 	return st == BLK_OK;
 }
@@ -105,12 +120,10 @@ bool
 frames_glance(struct frames *f, const struct frames_place *p, uint32_t ordinal,
     const struct digest *id, enum kind kind, struct buf *b)
 {
-	struct fault unsaid = FAULT_NONE;
-	struct segment_object o;
-	struct segment_frame fr;
+	struct wanted w = {
+		.f = f, .p = p, .ordinal = ordinal, .id = id, .kind = kind
+	};
 
 	return p->bytes > SEGMENT_GLANCE && p->bytes <= SEGMENT_MAX &&
-	    frames_glance_first(f, &p->id) &&
-	    find(f, p, ordinal, id, kind, &fr, &o, &unsaid) &&
-	    take(f, p, &fr, &o, b, &unsaid);
+	    frames_glance_first(f, &p->id) && find(&w) && take(&w, b);
 }
