@@ -560,6 +560,7 @@ in_small_disk() {
 
 @test "on a full disk what is condemned goes first, and spares the reserve" {
 	need tmpfs
+	need plain
 	random_file 6000000 gc big
 	in_small_disk <<-'EOF'
 		export BLK_STORE=$PWD/mnt/store
