@@ -96,6 +96,19 @@ segment_of(struct bench *b, const struct digest *id, uint32_t *ordinal)
 	return seg;
 }
 
+/* The file of the segment that the chunk lies in goes, without a note. */
+static void
+lose_segment_of(struct bench *b, const struct digest *id)
+{
+	uint32_t ordinal;
+	struct catalog_segment seg = segment_of(b, id, &ordinal);
+	char key[SEGMENT_KEY_MAX];
+
+	segment_key(&seg.id, key);
+	OK(b, backend_remove(store_backend(b->s), key, &b->why));
+	frames_forget(store_frames(b->s), &seg.id);
+}
+
 static void
 a_chunk_noted_damaged_is_stored_again(void **state)
 {
@@ -233,9 +246,6 @@ a_segment_that_is_gone_is_a_miss(void **state)
 {
 	struct bench b;
 	uint8_t *data = some_noise(2 * MI, 7);
-	struct catalog_segment seg;
-	char key[SEGMENT_KEY_MAX];
-	uint32_t ordinal;
 	struct digest id;
 
 	(void)state;
@@ -243,10 +253,7 @@ a_segment_that_is_gone_is_a_miss(void **state)
 	id = put(&b, data, 2000);
 	name(&b, "small", CLASS_CONTENT, &id);
 	store(&b, "it", data, 900 * KI);
-	seg = segment_of(&b, &id, &ordinal);
-	segment_key(&seg.id, key);
-	OK(&b, backend_remove(store_backend(b.s), key, &b.why));
-	frames_forget(store_frames(b.s), &seg.id);
+	lose_segment_of(&b, &id);
 	bench_again(&b, NULL);
 	put(&b, data, 2000);
 	commit(&b);
@@ -304,10 +311,7 @@ an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there(void **state)
 	struct bench b;
 	size_t len = 900 * KI;
 	uint8_t *data = some_noise(len, 15);
-	struct catalog_segment seg;
-	char key[SEGMENT_KEY_MAX];
 	struct digest id, first;
-	uint32_t ordinal;
 	struct chunker c;
 
 	(void)state;
@@ -315,10 +319,7 @@ an_object_whose_chunks_are_gone_is_cut_though_its_list_is_there(void **state)
 	OK(&b, chunker_init(&c, &chunker_default, &b.why));
 	first = put(&b, data, chunker_next(&c, data, len, true));
 	id = store(&b, "it", data, len);
-	seg = segment_of(&b, &first, &ordinal);
-	segment_key(&seg.id, key);
-	OK(&b, backend_remove(store_backend(b.s), key, &b.why));
-	frames_forget(store_frames(b.s), &seg.id);
+	lose_segment_of(&b, &first);
 	bench_again(&b, NULL);
 	put(&b, data, len);
 	commit(&b);
@@ -338,19 +339,13 @@ an_object_of_other_cuts_that_are_gone_is_stored_whole_again(void **state)
 	struct bench b;
 	size_t len = 900 * KI;
 	uint8_t *data = some_noise(len, 16);
-	struct catalog_segment seg;
-	char key[SEGMENT_KEY_MAX];
 	struct digest id, first;
-	uint32_t ordinal;
 
 	(void)state;
 	bench_open(&b, "mem:cuts", &plain);
 	first = put(&b, data, 64 * KI);
 	id = store(&b, "it", data, len);
-	seg = segment_of(&b, &first, &ordinal);
-	segment_key(&seg.id, key);
-	OK(&b, backend_remove(store_backend(b.s), key, &b.why));
-	frames_forget(store_frames(b.s), &seg.id);
+	lose_segment_of(&b, &first);
 	bench_again(&b, NULL);
 	put(&b, data, len);
 	commit(&b);
