@@ -276,6 +276,7 @@ shapes() {
 }
 
 @test "the report hides what has expired, as everything does" {
+	need native
 	blk-backup create -q -N tree data >/dev/null
 	blk-put -q -N secret -t text/secret --expires 1s data/20 >/dev/null
 	blk-dedup --json | grep -q secret
