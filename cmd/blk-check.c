@@ -475,10 +475,10 @@ run(struct telling *t, struct request *r, struct opened *o, int *code,
 		st = make_index(c, o->store, why);
 	if (st == BLK_OK)
 		st = check_run(o->store, &r->check, &found, why);
-	/* Where nothing else is wrong: what is damaged is looked for with the
-	 * help of what the index still knows. */
+	/* Where nothing else is wrong, or only rows say so: what is damaged is
+	 * looked for with the help of what the index still knows. */
 	if (st == BLK_OK && r->repair && found.of_index > 0 &&
-	    found.of_index == found.findings)
+	    found.of_index + found.by_index == found.findings)
 		st = make_index(c, o->store, why);
 	left = found;
 	if (st == BLK_OK && r->repair) {

@@ -29,6 +29,7 @@ check_say(struct check *c, enum check_what what, const char *where,
 	pthread_mutex_lock(&c->lock);
 	c->r->findings++;
 	c->r->of_index += what == CHECK_COUNT || what == CHECK_INDEX;
+	c->r->by_index += what == CHECK_REFERENCE || what == CHECK_LOST;
 	if (c->o->finding != NULL)
 		c->o->finding(c->o->arg, &f);
 	pthread_mutex_unlock(&c->lock);

@@ -77,6 +77,7 @@ struct check_report {
 	uint64_t read_objects, read_plain;
 	uint64_t findings;
 	uint64_t of_index; /* of these: a rebuild puts them right */
+	uint64_t by_index; /* of these: only as true as the index is sound */
 	bool unfinished;   /* a bound was reached before all was read */
 };
 

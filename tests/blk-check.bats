@@ -127,6 +127,16 @@ flip() {
 	blk-check --read-data
 }
 
+@test "a repair makes an index again that has forgotten all it knew" {
+	need sqlite3
+	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts'
+	run -4 blk-check
+	[[ $output == *'does not know this copy'* ]] || fail "$output"
+	run -0 blk-check --repair
+	run -0 --separate-stderr blk-check --read-data
+	[ -z "$output$stderr" ] || fail "$output$stderr"
+}
+
 @test "a row of any table that is not as it was written is a finding, and repaired" {
 	need sqlite3
 	blk-config set user.a b
