@@ -255,6 +255,7 @@ remove_under() {
 }
 
 @test "closed standard descriptors harm nobody" {
+	need native
 	id=$(sha data-1)
 	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
 		rc=0
@@ -289,6 +290,7 @@ remove_under() {
 }
 
 @test "few descriptors are enough, or the failure is said" {
+	need native
 	random_file 300000 few new
 	id=$(sha new)
 	for n in 4 5 6 8 10 12 14 16 20 24 32; do

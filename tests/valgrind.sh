@@ -13,6 +13,7 @@ command -v valgrind >/dev/null || {
 }
 rm -rf "$build/valgrind/log"
 mkdir -p "$build/valgrind/log"
+chmod 1777 "$build/valgrind/log" # some tests are another user for a while
 for command in "$@"; do
 	cat >"$build/valgrind/$command" <<-END
 		#!/bin/sh
