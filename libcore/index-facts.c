@@ -20,11 +20,10 @@ add_copies(struct index *x, uint64_t seq, const struct segment_table *t,
 	*added = 0;
 	for (uint32_t i = 0; st == BLK_OK && i < t->objects; i++) {
 		const struct segment_object *o = &t->object[i];
-		const struct index_fact row = { .what = o->kind,
+		const struct index_fact copy = { .what = o->kind,
 			.segment = seq,
 			.place = i,
-			.amount = o->length,
-			.changed = true };
+			.amount = o->length };
 
 		if (o->kind == KIND_RECORD)
 			continue;
@@ -36,7 +35,8 @@ add_copies(struct index *x, uint64_t seq, const struct segment_table *t,
 		if (st != BLK_OK ||
 		    index_pending_find(x, of, o->kind, seq) != NULL)
 			continue;
-		st = index_pending_add(x, of, &row, why);
+		of->changed = true;
+		st = index_pending_add(x, of, &copy, why);
 		*added += st == BLK_OK;
 	}
 	return st;
@@ -67,7 +67,6 @@ index_copies_add(struct catalog *c, uint64_t seq, const struct segment_table *t,
 
 /* --- looking up --- */
 
-/* Say in f what a row of facts says. */
 static enum blk_status
 take_fact(struct index *x, const struct index_fact *row, bool all,
     struct catalog_facts *f, struct fault *why)
@@ -94,6 +93,19 @@ take_fact(struct index *x, const struct index_fact *row, bool all,
 	return BLK_OK;
 }
 
+/* Say in f what a row says. */
+static enum blk_status
+take_row(struct index *x, const struct index_row *r, bool all,
+    struct catalog_facts *f, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	memset(f, 0, sizeof(*f));
+	for (size_t i = 0; st == BLK_OK && i < r->facts; i++)
+		st = take_fact(x, &r->fact[i], all, f, why);
+	return st;
+}
+
 /* Within a transaction, or what is to be kept for one. */
 static enum blk_status
 read_pending(struct index *x, const struct digest *id, bool all,
@@ -118,9 +130,6 @@ static enum blk_status
 read_facts(struct index *x, const struct digest *id, bool all,
     struct catalog_facts *f, struct fault *why)
 {
-	bool refreshed = false;
-	struct index_fact row;
-	struct digest same;
 	enum blk_status st;
 	sqlite3_stmt *s;
 
@@ -134,16 +143,14 @@ read_facts(struct index *x, const struct digest *id, bool all,
 	st = index_prepare(x, SQL_FACTS, &s, why);
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "d", id);
-	while (st == BLK_OK) {
-		st = index_step_fact(x, s, &same, &row, why);
-		if (st == BLK_OK && !refreshed)
-			index_refresh(x);
-		refreshed = true;
-		if (st == BLK_OK)
-			st = take_fact(x, &row, all, f, why);
+	if (st == BLK_OK)
+		st = index_step_row(x, s, &x->row, why);
+	if (st == BLK_OK) {
+		index_refresh(x);
+		st = take_row(x, &x->row, all, f, why);
 	}
 	index_done(s);
-	if (st != BLK_ABSENT)
+	if (st != BLK_OK && st != BLK_ABSENT)
 		return st;
 	if (x->held && !all) {
 		x->memo.known = true;
@@ -198,6 +205,26 @@ index_facts_many(struct catalog *c, const struct digest *id, size_t n,
 	return st;
 }
 
+/* Show what is a copy, and is not on its way out. */
+static enum blk_status
+show_copy(struct index *x, const struct digest *id, const struct index_fact *f,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        const struct catalog_copy *copy, struct fault *why),
+    void *arg, struct fault *why)
+{
+	const struct catalog_copy copy = { f->segment, f->place,
+		(uint32_t)f->amount, f->what };
+	struct index_segment *seg;
+	enum blk_status st;
+
+	if (f->what >= FACT_COUNT)
+		return BLK_OK;
+	st = index_segment_row(x, f->segment, &seg, why);
+	if (st != BLK_OK || seg->absent || seg->s.condemned != 0)
+		return st;
+	return visit(arg, id, &copy, why);
+}
+
 enum blk_status
 index_copies_each(struct catalog *c,
     enum blk_status (*visit)(void *arg, const struct digest *id,
@@ -206,29 +233,22 @@ index_copies_each(struct catalog *c,
 {
 	struct index *x = index_of(c);
 	bool refreshed = x->writing;
+	struct index_row r = { .facts = 0 };
 	sqlite3_stmt *s = NULL;
-	struct index_fact row;
 	enum blk_status st;
-	struct digest id;
 
 	st = index_pending_flush(x, why);
 	if (st == BLK_OK)
 		st = index_prepare_text(x, index_sql[SQL_COPIES], &s, why);
-	while (st == BLK_OK &&
-	    (st = index_step_fact(x, s, &id, &row, why)) == BLK_OK) {
-		const struct catalog_copy copy = { row.segment, row.place,
-			(uint32_t)row.amount, row.what };
-		struct index_segment *seg;
-
+	while (st == BLK_OK && (st = index_step_row(x, s, &r, why)) == BLK_OK) {
 		if (!refreshed)
 			index_refresh(x);
 		refreshed = true;
-		st = index_segment_row(x, copy.seq, &seg, why);
-		if (st != BLK_OK || seg->absent || seg->s.condemned != 0)
-			continue;
-		st = visit(arg, &id, &copy, why);
+		for (size_t i = 0; st == BLK_OK && i < r.facts; i++)
+			st = show_copy(x, &r.id, &r.fact[i], visit, arg, why);
 	}
 	sqlite3_finalize(s);
+	index_row_release(&r);
 	return st == BLK_ABSENT ? BLK_OK : st;
 }
 
@@ -257,36 +277,6 @@ is_counted(const struct catalog_facts *f)
 	return false;
 }
 
-/* Rows come in order: those of one id make its facts. */
-static enum blk_status
-group_rows(struct index *x, sqlite3_stmt *s,
-    enum blk_status (*visit)(void *arg, const struct digest *id,
-        const struct catalog_facts *f, struct fault *why),
-    void *arg, struct fault *why)
-{
-	struct digest id = { .byte = { 0 } }, next;
-	struct catalog_facts f = { .copies = 0 };
-	enum blk_status st, said = BLK_OK;
-	struct index_fact row;
-
-	while (said == BLK_OK &&
-	    (st = index_step_fact(x, s, &next, &row, why)) == BLK_OK) {
-		if (!x->writing)
-			index_refresh(x);
-		if (!digest_equal(&next, &id)) {
-			if (is_counted(&f))
-				said = visit(arg, &id, &f, why);
-			id = next;
-			memset(&f, 0, sizeof(f));
-		}
-		if (said == BLK_OK)
-			said = take_fact(x, &row, false, &f, why);
-	}
-	if (said != BLK_OK || st != BLK_ABSENT)
-		return said != BLK_OK ? said : st;
-	return is_counted(&f) ? visit(arg, &id, &f, why) : BLK_OK;
-}
-
 enum blk_status
 index_ids_each(struct catalog *c, const struct digest *prefix, unsigned bits,
     enum blk_status (*visit)(void *arg, const struct digest *id,
@@ -295,18 +285,27 @@ index_ids_each(struct catalog *c, const struct digest *prefix, unsigned bits,
 {
 	struct index *x = index_of(c);
 	struct digest first, last = last_of(prefix, bits, &first);
+	enum blk_status st, said = BLK_OK;
+	struct index_row r = { .facts = 0 };
 	sqlite3_stmt *s = NULL;
-	enum blk_status st;
+	struct catalog_facts f;
 
 	st = index_pending_flush(x, why);
 	if (st == BLK_OK)
 		st = index_prepare_text(x, index_sql[SQL_IDS], &s, why);
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "dd", &first, &last);
-	if (st == BLK_OK)
-		st = group_rows(x, s, visit, arg, why);
+	while (st == BLK_OK && said == BLK_OK &&
+	    (st = index_step_row(x, s, &r, why)) == BLK_OK) {
+		if (!x->writing)
+			index_refresh(x);
+		said = take_row(x, &r, false, &f, why);
+		if (said == BLK_OK && is_counted(&f))
+			said = visit(arg, &r.id, &f, why);
+	}
 	sqlite3_finalize(s);
-	return st;
+	index_row_release(&r);
+	return said != BLK_OK || st == BLK_ABSENT ? said : st;
 }
 
 /* --- counts --- */
@@ -323,24 +322,21 @@ any_count(const struct index *x, const struct index_pended *of)
 	return false;
 }
 
-/* The row of a number, which is changed, made, or dropped; *was: whether it
- * was there. */
+/* A number, which is changed, made, or dropped; *was: whether it was there. */
 static enum blk_status
 set_number(struct index *x, struct index_pended *of, uint8_t what,
     uint64_t amount, bool there, bool *was, struct fault *why)
 {
 	struct index_fact *row = index_pending_find(x, of, what, 0);
-	const struct index_fact made = {
-		.what = what, .amount = amount, .changed = true
-	};
+	const struct index_fact made = { .what = what, .amount = amount };
 
 	*was = row != NULL && !row->gone;
+	if (*was != there || (there && row->amount != amount))
+		of->changed = true;
 	if (row == NULL)
 		return there ? index_pending_add(x, of, &made, why) : BLK_OK;
-	row->changed = row->changed || row->amount != amount;
 	row->gone = !there;
-	if (there)
-		row->amount = amount;
+	row->amount = amount;
 	return BLK_OK;
 }
 
@@ -372,6 +368,21 @@ index_count_set(struct catalog *c, const struct digest *id, enum class class,
 	return BLK_OK;
 }
 
+static enum blk_status
+clear_counts(
+    struct index *x, struct index_pended *of, void *arg, struct fault *why)
+{
+	uint32_t at = of->first;
+	struct index_fact *f;
+
+	(void)arg;
+	(void)why;
+	while ((f = index_pending_next(x, &at)) != NULL)
+		if (f->what >= FACT_COUNT && f->what < FACT_LOST)
+			f->gone = of->changed = true;
+	return BLK_OK;
+}
+
 enum blk_status
 index_counts_clear(struct catalog *c, struct fault *why)
 {
@@ -379,8 +390,8 @@ index_counts_clear(struct catalog *c, struct fault *why)
 	enum blk_status st = BLK_OK;
 
 	if (x->meta.totals.counted > 0)
-		st = index_slices(
-		    x, SQL_COUNTS_CLEAR, 0, INDEX_SLICES, NULL, why);
+		st = index_pending_each(
+		    x, 0, INDEX_SLICES, clear_counts, NULL, why);
 	x->meta.totals.counted = 0;
 	x->meta.totals.contents = 0;
 	x->meta.totals.chunks = 0;
@@ -407,6 +418,25 @@ index_lost_set(struct catalog *c, const struct digest *id, enum class class,
 	return st;
 }
 
+/* Show the classes that a row says are lost: the text has them in order. */
+static enum blk_status
+show_lost(const struct index_row *r,
+    enum blk_status (*visit)(void *arg, const struct digest *id,
+        enum class class, struct fault *why),
+    void *arg, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < r->facts; i++) {
+		const unsigned what = r->fact[i].what;
+
+		if (what >= FACT_LOST && what < FACT_LOST + CLASSES)
+			st = visit(
+			    arg, &r->id, (enum class)(what - FACT_LOST), why);
+	}
+	return st;
+}
+
 enum blk_status
 index_lost_each(struct catalog *c,
     enum blk_status (*visit)(void *arg, const struct digest *id,
@@ -416,9 +446,8 @@ index_lost_each(struct catalog *c,
 	struct index *x = index_of(c);
 	enum blk_status st, end = BLK_OK;
 	struct index_meta m;
+	struct index_row r = { .facts = 0 };
 	sqlite3_stmt *s = NULL;
-	struct index_fact row;
-	struct digest id;
 
 	/* It takes a look at all facts; an index of them would cost every
 	 * store what hardly one ever needs. */
@@ -430,11 +459,9 @@ index_lost_each(struct catalog *c,
 		st = index_prepare_text(x, index_sql[SQL_LOST], &s, why);
 	if (st != BLK_OK)
 		return st;
-	while (end == BLK_OK &&
-	    (st = index_step_fact(x, s, &id, &row, why)) == BLK_OK)
-		if (row.what < FACT_LOST + CLASSES)
-			end = visit(
-			    arg, &id, (enum class)(row.what - FACT_LOST), why);
+	while (end == BLK_OK && (st = index_step_row(x, s, &r, why)) == BLK_OK)
+		end = show_lost(&r, visit, arg, why);
 	sqlite3_finalize(s);
+	index_row_release(&r);
 	return st == BLK_ABSENT || end != BLK_OK ? end : st;
 }

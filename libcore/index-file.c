@@ -33,6 +33,7 @@ index_detach(struct index *x)
 	x->writing = false;
 	x->held = x->memo.known = false;
 	index_pending_release(x);
+	index_row_release(&x->row);
 	x->version = 0;
 	index_segments_clear(x);
 }

@@ -1,7 +1,7 @@
 /*
- * Rows of facts that a transaction has read or changed, kept in memory until
- * its end and then written in order of ids, many with a statement.  Rows read
- * shortly before, to judge what the transaction will apply, are kept as well.
+ * Facts that a transaction has read or changed, kept in memory until its end
+ * and then written in order of ids, many with a statement.  Those read shortly
+ * before, to judge what the transaction will apply, are kept as well.
  *
  * Applying a commit adds a copy of each of its objects, segment by segment,
  * and then counts each of them: in SQLite each such step is a way down the
@@ -22,6 +22,9 @@
 /* Rows that a scan passes over cost less than a look for each id, up to so
  * many of them for each id that is asked for. */
 #define SCAN_ROWS 4
+
+#define REST_MAX ((size_t)1 << 24) /* bytes of a text: 100000 copies */
+#define SOME ((size_t)1 << 13)     /* ids that are changed at a time */
 
 void
 index_pending_release(struct index *x)
@@ -75,7 +78,7 @@ index_pending_find(const struct index *x, const struct index_pended *of,
 
 enum blk_status
 index_pending_add(struct index *x, struct index_pended *of,
-    const struct index_fact *row, struct fault *why)
+    const struct index_fact *fact, struct fault *why)
 {
 	struct index_pending *p = &x->pending;
 	enum blk_status st = array_grow(
@@ -83,7 +86,7 @@ index_pending_add(struct index *x, struct index_pended *of,
 
 	if (st != BLK_OK)
 		return st;
-	p->fact[p->facts] = *row;
+	p->fact[p->facts] = *fact;
 	p->fact[p->facts].next = of->first;
 	of->first = (uint32_t)p->facts++;
 	return BLK_OK;
@@ -131,33 +134,46 @@ place_of(struct index *x, const struct digest *id, struct index_pended **out,
 	return BLK_OK;
 }
 
-/* All rows of an id, or none: what is kept may be asked for again. */
+/* All that a row says, or nothing: what is kept may be asked for again. */
 static enum blk_status
-read_one(struct index *x, const struct digest *id, struct index_pended *of,
+take_row(struct index *x, struct index_pended *of, const struct index_row *r,
     struct fault *why)
 {
 	const size_t facts = x->pending.facts;
 	const uint32_t first = of->first;
-	struct index_fact row;
-	struct digest same;
+	enum blk_status st = BLK_OK;
+
+	for (size_t i = 0; st == BLK_OK && i < r->facts; i++)
+		st = index_pending_add(x, of, &r->fact[i], why);
+	if (st != BLK_OK) {
+		of->first = first;
+		x->pending.facts = facts;
+		return st;
+	}
+	of->known = of->stored = true;
+	of->chk = r->chk;
+	return BLK_OK;
+}
+
+static enum blk_status
+read_one(struct index *x, const struct digest *id, struct index_pended *of,
+    struct fault *why)
+{
 	enum blk_status st;
 	sqlite3_stmt *s;
 
 	st = index_prepare(x, SQL_FACTS, &s, why);
 	if (st == BLK_OK)
 		st = index_bind(x, s, why, "d", id);
-	while (st == BLK_OK) {
-		st = index_step_fact(x, s, &same, &row, why);
-		if (st == BLK_OK)
-			st = index_pending_add(x, of, &row, why);
-	}
+	if (st == BLK_OK)
+		st = index_step_row(x, s, &x->row, why);
+	if (st == BLK_OK)
+		st = take_row(x, of, &x->row, why);
 	index_done(s);
-	of->known = st == BLK_ABSENT;
-	if (of->known)
-		return BLK_OK;
-	of->first = first;
-	x->pending.facts = facts;
-	return st;
+	if (st != BLK_ABSENT)
+		return st;
+	of->known = true;
+	return BLK_OK;
 }
 
 enum blk_status
@@ -194,13 +210,13 @@ static enum blk_status
 scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
     struct fault *why)
 {
+	struct index_row r = { .facts = 0 };
 	enum blk_status st = BLK_OK;
 	size_t i = 0;
 	int rc;
 
 	while (st == BLK_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct index_pended *of;
-		struct index_fact row;
 		struct digest at;
 
 		column_digest(s, 0, &at);
@@ -209,12 +225,12 @@ scan(struct index *x, sqlite3_stmt *s, const struct digest *id, size_t n,
 		if (i == n || !digest_equal(&id[i], &at))
 			continue;
 		st = place_of(x, &at, &of, why);
-		if (st != BLK_OK || of->known)
-			continue;
-		if (!index_row_fact(s, &at, &row))
-			return index_unsound(x, TABLE_FACTS, why);
-		st = index_pending_add(x, of, &row, why);
+		if (st == BLK_OK && !of->known)
+			st = index_row_read(x, s, &r, why);
+		if (st == BLK_OK && !of->known)
+			st = take_row(x, of, &r, why);
 	}
+	index_row_release(&r);
 	return st == BLK_OK && rc != SQLITE_DONE ? index_fault(x, rc, why) : st;
 }
 
@@ -256,7 +272,8 @@ index_pending_load(
 
 struct row {
 	const struct digest *id;
-	struct index_fact *fact;
+	struct index_pended *of;
+	struct index_columns c;
 };
 
 /* Rows to be written with one statement, or each with its own. */
@@ -276,18 +293,20 @@ write_rows(struct index *x, enum index_statement which, const struct row *row,
 
 	st = index_prepare(x, which, &s, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
-		struct index_fact *f = row[i].fact;
+		const struct index_columns *c = &row[i].c;
+		struct index_pended *of = row[i].of;
 
-		if (f->stored)
-			index_forget(x, TABLE_FACTS, f->chk);
-		st = index_bind_row(x, s, TABLE_FACTS, &at, &f->chk, why,
-		    "duuuu", row[i].id, (uint64_t)f->what, f->segment,
-		    (uint64_t)f->place, f->amount);
+		if (of->stored)
+			index_forget(x, TABLE_FACTS, of->chk);
+		st = index_bind_row(x, s, TABLE_FACTS, &at, &of->chk, why,
+		    "duuuuuun", row[i].id, c->kind, c->segment, c->place,
+		    c->length, c->class, c->count,
+		    c->rest.len > 0 ? (const char *)c->rest.data : "");
 	}
 	if (st == BLK_OK)
 		st = index_write(x, s, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
-		index_note(x, TABLE_FACTS, row[i].fact->chk);
+		index_note(x, TABLE_FACTS, row[i].of->chk);
 	return st;
 }
 
@@ -306,88 +325,159 @@ write_lot(struct index *x, struct lot *l, struct fault *why)
 }
 
 static enum blk_status
-drop_row(struct index *x, const struct row *r, struct fault *why)
+drop_row(
+    struct index *x, const struct digest *id, uint32_t chk, struct fault *why)
 {
-	enum blk_status st = index_run(x, SQL_FACT_DROP, why, "duu", r->id,
-	    (uint64_t)r->fact->what, r->fact->segment);
+	enum blk_status st = index_run(x, SQL_FACT_DROP, why, "d", id);
 
 	if (st == BLK_OK && sqlite3_changes(x->db) != 1)
 		st = index_unsound(x, TABLE_FACTS, why);
 	if (st == BLK_OK)
-		index_forget(x, TABLE_FACTS, r->fact->chk);
+		index_forget(x, TABLE_FACTS, chk);
 	return st;
 }
 
-static int
-row_order(const void *a, const void *b)
-{
-	const struct index_fact *x = ((const struct row *)a)->fact;
-	const struct index_fact *y = ((const struct row *)b)->fact;
+struct flush {
+	struct lot added, set;
+	struct index_fact *fact; /* of an id */
+	size_t facts, cap;
+};
 
-	if (x->what != y->what)
-		return x->what < y->what ? -1 : 1;
-	return (x->segment > y->segment) - (x->segment < y->segment);
-}
-
-/* The rows of an id that are to be written, in order of the key, from *row
- * on, which grows. */
+/* The facts of an id that are so, in a row of their own. */
 static enum blk_status
-rows_of(struct index *x, const struct idmap_entry *e, struct row **row,
-    size_t *n, size_t *cap, struct fault *why)
+gather(struct index *x, struct flush *f, const struct index_pended *of,
+    struct fault *why)
 {
-	struct index_pending *p = &x->pending;
 	enum blk_status st = BLK_OK;
-	uint32_t at = p->id[e->value].first;
+	const struct index_fact *fact;
+	uint32_t at = of->first;
 
-	*n = 0;
-	for (; st == BLK_OK && at != NONE; at = p->fact[at].next) {
-		struct index_fact *f = &p->fact[at];
-
-		if (f->gone ? !f->stored : !f->changed)
-			continue;
-		st = array_grow((void **)row, *n, cap, sizeof(**row), why);
+	f->facts = 0;
+	while (st == BLK_OK && (fact = index_pending_next(x, &at)) != NULL) {
+		st = array_grow(
+		    (void **)&f->fact, f->facts, &f->cap, sizeof(*fact), why);
 		if (st == BLK_OK)
-			(*row)[(*n)++] = (struct row){ &e->id, f };
+			f->fact[f->facts++] = *fact;
 	}
-	if (*n > 1)
-		qsort(*row, *n, sizeof(**row), row_order);
 	return st;
+}
+
+static enum blk_status
+flush_id(struct index *x, struct flush *f, const struct idmap_entry *e,
+    struct fault *why)
+{
+	struct index_pended *of = &x->pending.id[e->value];
+	struct lot *l;
+	enum blk_status st = BLK_OK;
+
+	if (!of->changed)
+		return BLK_OK;
+	if (!of->known)
+		st = read_one(x, &e->id, of, why);
+	if (st == BLK_OK)
+		st = gather(x, f, of, why);
+	if (st != BLK_OK)
+		return st;
+	if (f->facts == 0)
+		return of->stored ? drop_row(x, &e->id, of->chk, why) : BLK_OK;
+	l = of->stored ? &f->set : &f->added;
+	l->row[l->rows].id = &e->id;
+	l->row[l->rows].of = of;
+	st = index_row_pack(&l->row[l->rows++].c, f->fact, f->facts, why);
+	return st == BLK_OK && l->rows == INDEX_LOT ? write_lot(x, l, why) : st;
+}
+
+static void
+flush_release(struct flush *f)
+{
+	for (int i = 0; i < INDEX_LOT; i++) {
+		buf_release(&f->added.row[i].c.rest);
+		buf_release(&f->set.row[i].c.rest);
+	}
+	free(f->fact);
 }
 
 enum blk_status
 index_pending_flush(struct index *x, struct fault *why)
 {
-	struct lot added = { .all = SQL_FACTS_ADD, .one = SQL_FACT_ADD };
-	struct lot set = { .all = SQL_FACTS_SET, .one = SQL_FACT_SET };
-	size_t n = x->pending.ids, rows, cap = 0;
+	struct flush f = { .added = { .all = SQL_FACTS_ADD,
+		               .one = SQL_FACT_ADD },
+		.set = { .all = SQL_FACTS_SET, .one = SQL_FACT_SET } };
+	size_t n = x->pending.ids;
 	struct idmap_entry *e = NULL;
-	struct row *row = NULL;
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 
 	if (n == 0 || !x->writing) /* what is kept is not changed */
 		return BLK_OK;
+	for (int i = 0; i < INDEX_LOT; i++)
+		f.added.row[i].c.rest.max = f.set.row[i].c.rest.max = REST_MAX;
 	st = idmap_sorted(&x->pending.at, &e, why);
-	for (size_t i = 0; st == BLK_OK && i < n; i++) {
-		st = rows_of(x, &e[i], &row, &rows, &cap, why);
-		for (size_t k = 0; st == BLK_OK && k < rows; k++) {
-			struct lot *l = row[k].fact->stored ? &set : &added;
-
-			if (row[k].fact->gone) {
-				st = drop_row(x, &row[k], why);
-				continue;
-			}
-			l->row[l->rows++] = row[k];
-			if (l->rows == INDEX_LOT)
-				st = write_lot(x, l, why);
-		}
-	}
+	for (size_t i = 0; st == BLK_OK && i < n; i++)
+		st = flush_id(x, &f, &e[i], why);
 	if (st == BLK_OK)
-		st = write_lot(x, &added, why);
+		st = write_lot(x, &f.added, why);
 	if (st == BLK_OK)
-		st = write_lot(x, &set, why);
-	free(row);
+		st = write_lot(x, &f.set, why);
+	flush_release(&f);
 	free(e);
 	x->pending.flushes++;
 	index_pending_clear(x);
+	return st;
+}
+
+/* --- all of them --- */
+
+/* Keep the rows of some ids between low and *high; *n of them, the last to
+ * *low. */
+static enum blk_status
+load_some(struct index *x, struct digest *low, size_t *low_len,
+    const uint8_t *high, size_t high_len, size_t *n, struct fault *why)
+{
+	const size_t most = x->o.pending_ids < SOME ? x->o.pending_ids : SOME;
+	struct index_pended *of;
+	enum blk_status st;
+	sqlite3_stmt *s;
+
+	*n = 0;
+	st = index_prepare(x, SQL_IDS_SOME, &s, why);
+	if (st == BLK_OK)
+		st = index_bind(x, s, why, "bbu", low->byte, *low_len, high,
+		    high_len, (uint64_t)most);
+	while (st == BLK_OK &&
+	    (st = index_step_row(x, s, &x->row, why)) == BLK_OK) {
+		st = place_of(x, &x->row.id, &of, why);
+		if (st == BLK_OK)
+			st = take_row(x, of, &x->row, why);
+		++*n;
+	}
+	index_done(s);
+	if (*n > 0)
+		*low = x->row.id;
+	*low_len = DIGEST_LEN;
+	return st == BLK_ABSENT ? BLK_OK : st;
+}
+
+enum blk_status
+index_pending_each(struct index *x, uint64_t from, uint64_t to,
+    enum blk_status (*change)(
+        struct index *x, struct index_pended *of, void *arg, struct fault *why),
+    void *arg, struct fault *why)
+{
+	struct digest low = { .byte = { (uint8_t)from } };
+	uint8_t high[DIGEST_LEN + 1] = { (uint8_t)to };
+	size_t low_len = 1, high_len = 1, n = 1;
+	enum blk_status st = index_pending_flush(x, why);
+
+	if (to == INDEX_SLICES) { /* above every id */
+		memset(high, 0xff, sizeof(high));
+		high_len = sizeof(high);
+	}
+	while (st == BLK_OK && n > 0) {
+		st = load_some(x, &low, &low_len, high, high_len, &n, why);
+		for (size_t i = 0; st == BLK_OK && i < x->pending.ids; i++)
+			st = change(x, &x->pending.id[i], arg, why);
+		if (st == BLK_OK)
+			st = index_pending_flush(x, why);
+	}
 	return st;
 }

@@ -9,6 +9,7 @@
  *   index-meta.c      the row of the head and totals; sums of all checks
  *   index-segments.c  rows of segments, and the cache of them
  *   index-facts.c     copies, counts, what is lost
+ *   index-row.c       all that is known of an id, as one row
  *   index-pending.c   these rows within a transaction: written at its end
  *   index-versions.c  versions, attributes, links, names
  *   index-notes.c     settings, statistics, records, damage
@@ -64,16 +65,16 @@ enum index_statement {
 	SQL_SEGMENT_SET,
 	SQL_SEGMENT_DROP,
 	SQL_FACTS,
+	SQL_ALL_FACTS,
 	SQL_FACT_ADD,
 	SQL_FACTS_ADD, /* INDEX_LOT rows */
 	SQL_FACT_SET,
 	SQL_FACTS_SET, /* INDEX_LOT rows */
 	SQL_FACT_DROP,
-	SQL_COUNTS_CLEAR,
 	SQL_LOST,
 	SQL_COPIES,
 	SQL_IDS,
-	SQL_SWEEP,
+	SQL_IDS_SOME,
 	SQL_VERSION,
 	SQL_VERSIONS_OF,
 	SQL_NEWEST_OF,
@@ -108,9 +109,10 @@ enum index_statement {
 extern const char *const index_sql[STATEMENTS];
 extern const char index_tables[], index_views[];
 
-#define INDEX_LOT 16 /* rows of facts in one statement */
+#define INDEX_LOT 16     /* rows of facts in one statement */
+#define INDEX_SLICES 256 /* of ids, by their first byte */
 
-/* what of a row of facts: the kind of a copy (1..7), or */
+/* what of a fact: the kind of a copy (1..7), or */
 #define FACT_COUNT 16 /* + class: a count */
 #define FACT_LOST 32  /* + class: said lost */
 
@@ -131,7 +133,7 @@ struct index_sum {
 /* A row of segments, as it stands or is to be written. */
 struct index_segment {
 	struct catalog_segment s;
-	uint64_t copies; /* rows of facts that lie in it */
+	uint64_t copies; /* that lie in it */
 	uint32_t chk;    /* of the row in the table */
 	bool used, absent, changed;
 };
@@ -141,21 +143,36 @@ struct index_segments { /* open addressing, by seq */
 	size_t slots, used;
 };
 
-/* A row of facts but for its id. */
+/* Something that is known of an id. */
 struct index_fact {
 	uint64_t segment, amount;
 	uint32_t place;
-	uint32_t chk;  /* of the row that stands in the table */
 	uint32_t next; /* of the same id */
 	uint8_t what;
-	bool stored;  /* it stands in the table */
-	bool changed; /* it is to be written */
-	bool gone;    /* it is to be dropped */
+	bool gone; /* it is so no longer */
+};
+
+/* A row of facts, as it was read. */
+struct index_row {
+	struct digest id;
+	struct index_fact *fact; /* owned */
+	size_t facts, cap;
+	uint32_t chk;
+};
+
+/* The same in the columns of the table, but for id and chk. */
+struct index_columns {
+	uint64_t kind, segment, place, length; /* kind 0: no copy */
+	uint64_t class, count;                 /* class 0: no count */
+	struct buf rest; /* further facts, as a text with a NUL; or empty */
 };
 
 struct index_pended {
-	uint32_t first; /* row */
-	bool known;     /* the rows of the table are among them */
+	uint32_t first; /* fact */
+	uint32_t chk;   /* of the row that stands in the table */
+	bool known;     /* what the table says is among the facts */
+	bool stored;    /* a row stands in the table */
+	bool changed;   /* it is to be written */
 };
 
 struct index_pending {
@@ -191,6 +208,7 @@ struct index {
 	uint32_t version; /* of the data that the cache below is of */
 	struct index_segments segments;
 	struct index_pending pending; /* while writing, or of version */
+	struct index_row row;         /* the one that was looked up */
 	struct index_memo { /* facts of the id that was looked at last */
 		bool known; /* while held */
 		struct digest id;
@@ -233,11 +251,12 @@ MUST_USE enum blk_status index_run(struct index *x, enum index_statement which,
  * sound; BLK_ABSENT at the end. */
 MUST_USE enum blk_status index_step(
     struct index *x, sqlite3_stmt *s, enum index_table t, struct fault *why);
-/* The same for facts: the row, stored, and its id. */
-MUST_USE enum blk_status index_step_fact(struct index *x, sqlite3_stmt *s,
-    struct digest *id, struct index_fact *row, struct fault *why);
-/* The row of facts that s stands on.  Is it what was written? */
-bool index_row_fact(sqlite3_stmt *s, struct digest *id, struct index_fact *row);
+/* The same for facts. */
+MUST_USE enum blk_status index_step_row(
+    struct index *x, sqlite3_stmt *s, struct index_row *r, struct fault *why);
+/* The row of facts that s stands on; BLK_CORRUPT: not what was written. */
+MUST_USE enum blk_status index_row_read(
+    struct index *x, sqlite3_stmt *s, struct index_row *r, struct fault *why);
 /* Is the row that s stands on what was written? */
 bool index_row_sound(sqlite3_stmt *s, enum index_table t);
 uint32_t index_row_check(sqlite3_stmt *s, enum index_table t);
@@ -416,10 +435,23 @@ enum blk_status index_lost_each(struct catalog *c,
         enum class class, struct fault *why),
     void *arg, struct fault *why);
 
+/* --- index-row.c --- */
+
+/* The columns of n facts, which are put in another order.  c->rest is the
+ * caller's to release. */
+MUST_USE enum blk_status index_row_pack(struct index_columns *c,
+    struct index_fact *fact, size_t n, struct fault *why);
+/* The facts of these columns, but for c->rest; rest: NULL or a text.  *sound:
+ * they are what index_row_pack made. */
+MUST_USE enum blk_status index_row_unpack(struct index_row *r,
+    const struct index_columns *c, const char *rest, bool *sound,
+    struct fault *why);
+void index_row_release(struct index_row *r);
+
 /* --- index-pending.c --- */
 
-/* The place of an id, with its rows in the table read if they shall be known.
- * Valid until the next call. */
+/* The place of an id, with its row of the table read if that shall be known.
+ * Valid until the next call.  Who changes the facts says so in it. */
 MUST_USE enum blk_status index_pending_id(struct index *x,
     const struct digest *id, bool known, struct index_pended **out,
     struct fault *why);
@@ -429,14 +461,23 @@ bool index_pending_takes(const struct index *x, const struct digest *id);
  * than a look for each. */
 MUST_USE enum blk_status index_pending_load(
     struct index *x, const struct digest *id, size_t n, struct fault *why);
-/* The rows of an id, from *at = its first on; NULL: no more. */
+/* The facts of an id, from *at = its first on; NULL: no more. */
 struct index_fact *index_pending_next(const struct index *x, uint32_t *at);
-/* The row of a key, which may be one that is to be dropped: there is never
- * more than one, since they are not written in the order of the calls. */
+/* The one of a key, which may be gone: there is never more than one. */
 struct index_fact *index_pending_find(const struct index *x,
     const struct index_pended *of, uint8_t what, uint64_t segment);
 MUST_USE enum blk_status index_pending_add(struct index *x,
-    struct index_pended *of, const struct index_fact *row, struct fault *why);
+    struct index_pended *of, const struct index_fact *fact, struct fault *why);
+/*
+ * Show the place of each id of the slices from..to - 1, its row read, and
+ * write what was changed: some at a time, so that memory is bounded.  What was
+ * pending is written first.
+ */
+MUST_USE enum blk_status index_pending_each(struct index *x, uint64_t from,
+    uint64_t to,
+    enum blk_status (*change)(
+        struct index *x, struct index_pended *of, void *arg, struct fault *why),
+    void *arg, struct fault *why);
 /* Write what was changed; then nothing is pending.  Before a statement that
  * reads or changes facts, and when a transaction ends. */
 MUST_USE enum blk_status index_pending_flush(
@@ -523,15 +564,6 @@ MUST_USE enum blk_status index_damage_restore(
 uint64_t index_pages_bytes(struct index *x);
 enum blk_status index_verify(
     struct catalog *c, enum catalog_rows which, struct fault *why);
-/*
- * Run a DELETE over ids, a slice of them at a time (by their first byte):
- * what it returns would otherwise be held in memory.  *n, unless NULL: rows
- * that went.
- */
-#define INDEX_SLICES 256
-MUST_USE enum blk_status index_slices(struct index *x,
-    enum index_statement which, uint64_t from, uint64_t to, uint64_t *n,
-    struct fault *why);
 /* Remove copies that dropped segments left behind: some slices of the ids
  * when there is reason to, or all of them. */
 MUST_USE enum blk_status index_sweep(

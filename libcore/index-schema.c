@@ -16,18 +16,21 @@
  * segments    one for each segment, live or condemned, in order of adding.
  *             live and marks add up what facts say of its copies (catalog.h):
  *             a collector compares the two before it condemns.
- * facts       all that is known of an id, side by side, so that one descent
- *             of one B-tree answers: its copies (what = kind, place = the
- *             object in the segment's table, amount = its length), its
- *             counts (what = 16 + class, amount = the count) and what of it
- *             is lost (what = 32 + class).  A copy whose segment has no row
- *             is stale: the segment was dropped; it is swept later.
+ * facts       all that is known of an id in one row, so that one descent of
+ *             one B-tree answers: the newest of its copies (kind, or 0; place
+ *             = the object in the segment's table), one of its counts (class
+ *             = 16 + class, or 0), and the rest, if there is any, as JSON,
+ *             [[what,segment,place,amount],...], in order: copies (what =
+ *             kind, amount = length), counts (what = 16 + class) and what of
+ *             it is lost (what = 32 + class).  A copy whose segment has no
+ *             row is stale: the segment was dropped; it is swept later.
  * versions    live ones.  unnamed: the name is 64 hex digits.  attrs, links:
  *             rows that belong to it.  expires 0: never.  previous is empty
  *             where there is none, type NULL (in its check: empty text).
  * names       last number and version of each name.
  *
- * The views entries, objects, counts and lost say the same in plain words.
+ * The views entries, objects, counts and lost say the same in plain words;
+ * said has the facts one by one.
  */
 #include "index-private.h"
 
@@ -62,10 +65,11 @@ const char index_tables[] =
     " copies INTEGER NOT NULL, reason TEXT NOT NULL,"
     " condemned INTEGER NOT NULL, chk INTEGER NOT NULL);"
     "CREATE TABLE facts("
-    " id BLOB NOT NULL, what INTEGER NOT NULL,"
+    " id BLOB NOT NULL PRIMARY KEY, kind INTEGER NOT NULL,"
     " segment INTEGER NOT NULL, place INTEGER NOT NULL,"
-    " amount INTEGER NOT NULL, chk INTEGER NOT NULL,"
-    " PRIMARY KEY(id, what, segment)) WITHOUT ROWID;"
+    " length INTEGER NOT NULL, class INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, rest TEXT, chk INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
     "CREATE TABLE versions("
     " vid BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
     " number INTEGER NOT NULL, previous BLOB NOT NULL,"
@@ -115,22 +119,29 @@ const char index_views[] =
     " lower(hex(content)) AS checksum, type AS content_type"
     " FROM versions v WHERE expires = 0 OR"
     " expires > strftime('%s', 'now') * 1000000000;"
+    "CREATE VIEW said AS SELECT id, kind AS what, segment, place,"
+    " length AS amount FROM facts WHERE kind > 0"
+    " UNION ALL SELECT id, class, 0, 0, count FROM facts WHERE class > 0"
+    " UNION ALL SELECT facts.id, json_extract(value, '$[0]'),"
+    " json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
+    " json_extract(value, '$[3]') FROM facts, json_each(rest)"
+    " WHERE rest IS NOT NULL;"
     "CREATE VIEW objects AS SELECT id,"
     " CASE what WHEN 1 THEN 'data' WHEN 2 THEN 'list' WHEN 3 THEN 'piece'"
     " WHEN 4 THEN 'tree' WHEN 5 THEN 'snapshot' WHEN 6 THEN 'version' END"
     " AS kind, segment, place AS ordinal, amount AS length"
-    " FROM facts WHERE what < 16 AND segment IN"
+    " FROM said WHERE what < 16 AND segment IN"
     " (SELECT seq FROM segments WHERE condemned = 0);"
     "CREATE VIEW counts AS SELECT id,"
     " CASE what WHEN 16 THEN 'content' WHEN 17 THEN 'data'"
     " WHEN 18 THEN 'piece' WHEN 19 THEN 'tree' WHEN 20 THEN 'snapshot'"
     " WHEN 21 THEN 'version' END AS class, amount AS count"
-    " FROM facts WHERE what >= 16 AND what < 32;"
+    " FROM said WHERE what >= 16 AND what < 32;"
     "CREATE VIEW lost AS SELECT id,"
     " CASE what WHEN 32 THEN 'content' WHEN 33 THEN 'data'"
     " WHEN 34 THEN 'piece' WHEN 35 THEN 'tree' WHEN 36 THEN 'snapshot'"
     " WHEN 37 THEN 'version' END AS class"
-    " FROM facts WHERE what >= 32;";
+    " FROM said WHERE what >= 32;";
 
 static const struct {
 	const char *name;
@@ -139,7 +150,7 @@ static const struct {
 	[TABLE_META] = { "meta", 29 },
 	[TABLE_SUMS] = { "sums", 3 },
 	[TABLE_SEGMENTS] = { "segments", 13 },
-	[TABLE_FACTS] = { "facts", 5 },
+	[TABLE_FACTS] = { "facts", 8 },
 	[TABLE_VERSIONS] = { "versions", 13 },
 	[TABLE_ATTRS] = { "attrs", 3 },
 	[TABLE_LINKS] = { "links", 4 },
@@ -166,7 +177,11 @@ index_table_columns(enum index_table t)
 	"SELECT seq, id, place, bytes, plain, live, marks, number, time,"      \
 	" objects, copies, reason, condemned, chk FROM segments "
 
-#define FACT "(?,?,?,?,?,?)"
+#define FACT_SELECT                                                            \
+	"SELECT id, kind, segment, place, length, class, count, rest, chk"     \
+	" FROM facts "
+
+#define FACT "(?,?,?,?,?,?,?,?,?)"
 #define FACTS4 FACT "," FACT "," FACT "," FACT
 #define FACTS FACTS4 "," FACTS4 "," FACTS4 "," FACTS4 /* INDEX_LOT */
 
@@ -203,25 +218,18 @@ const char *const index_sql[STATEMENTS] = {
 	    " WHERE seq = ?1",
 	[SQL_SEGMENT_DROP] = "DELETE FROM segments WHERE seq = ? RETURNING chk",
 
-	[SQL_FACTS] = "SELECT id, what, segment, place, amount, chk FROM facts"
-	              " WHERE id = ?",
+	[SQL_FACTS] = FACT_SELECT "WHERE id = ?",
+	[SQL_ALL_FACTS] = FACT_SELECT,
 	[SQL_FACT_ADD] = "INSERT INTO facts VALUES" FACT,
 	[SQL_FACTS_ADD] = "INSERT INTO facts VALUES" FACTS,
 	[SQL_FACT_SET] = "REPLACE INTO facts VALUES" FACT,
 	[SQL_FACTS_SET] = "REPLACE INTO facts VALUES" FACTS,
-	[SQL_FACT_DROP] =
-	    "DELETE FROM facts WHERE id = ? AND what = ? AND segment = ?",
-	[SQL_COUNTS_CLEAR] = "DELETE FROM facts WHERE id >= ? AND id < ? AND"
-	                     " what >= 16 AND what < 32 RETURNING chk",
-	[SQL_LOST] = "SELECT id, what, segment, place, amount, chk FROM facts"
-	             " WHERE what >= 32 ORDER BY id, what",
-	[SQL_COPIES] = "SELECT id, what, segment, place, amount, chk FROM facts"
-	               " WHERE what < 16",
-	[SQL_IDS] = "SELECT id, what, segment, place, amount, chk FROM facts"
-	            " WHERE id >= ? AND id <= ? ORDER BY id, what, segment",
-	[SQL_SWEEP] = "DELETE FROM facts WHERE id >= ? AND id < ? AND"
-	              " what < 16 AND segment NOT IN (SELECT seq FROM segments)"
-	              " RETURNING chk",
+	[SQL_FACT_DROP] = "DELETE FROM facts WHERE id = ?",
+	[SQL_LOST] = FACT_SELECT "WHERE rest IS NOT NULL ORDER BY id",
+	[SQL_COPIES] = FACT_SELECT "WHERE kind > 0",
+	[SQL_IDS] = FACT_SELECT "WHERE id >= ? AND id <= ? ORDER BY id",
+	[SQL_IDS_SOME] =
+	    FACT_SELECT "WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
 
 	[SQL_VERSION] = "SELECT * FROM versions WHERE vid = ?",
 	[SQL_VERSIONS_OF] = "SELECT * FROM versions INDEXED BY versions_name"

@@ -165,26 +165,36 @@ index_row_sound(sqlite3_stmt *s, enum index_table t)
  * Facts are most of all rows, and most of what is read: each column once.  A
  * number that stands there as something else is as good as its value.
  */
-bool
-index_row_fact(sqlite3_stmt *s, struct digest *id, struct index_fact *row)
+enum blk_status
+index_row_read(
+    struct index *x, sqlite3_stmt *s, struct index_row *r, struct fault *why)
 {
-	uint64_t what = column_u64(s, 1), place = column_u64(s, 3);
+	const struct index_columns c = { .kind = column_u64(s, 1),
+		.segment = column_u64(s, 2),
+		.place = column_u64(s, 3),
+		.length = column_u64(s, 4),
+		.class = column_u64(s, 5),
+		.count = column_u64(s, 6) };
+	const char *rest = (const char *)sqlite3_column_text(s, 7);
+	enum blk_status st = BLK_OK;
+	bool sound;
 	struct check k;
 
-	column_digest(s, 0, id);
-	*row = (struct index_fact){ .what = (uint8_t)what,
-		.segment = column_u64(s, 2),
-		.place = (uint32_t)place,
-		.amount = column_u64(s, 4),
-		.chk = (uint32_t)sqlite3_column_int(s, 5),
-		.stored = true };
+	column_digest(s, 0, &r->id);
+	r->chk = (uint32_t)sqlite3_column_int(s, 8);
 	check_begin(&k, TABLE_FACTS);
-	check_bytes(&k, id->byte, DIGEST_LEN);
-	check_number(&k, what);
-	check_number(&k, row->segment);
-	check_number(&k, place);
-	check_number(&k, row->amount);
-	return check_end(&k) == row->chk;
+	check_bytes(&k, r->id.byte, DIGEST_LEN);
+	check_number(&k, c.kind);
+	check_number(&k, c.segment);
+	check_number(&k, c.place);
+	check_number(&k, c.length);
+	check_number(&k, c.class);
+	check_number(&k, c.count);
+	check_bytes(&k, rest, rest == NULL ? 0 : strlen(rest));
+	sound = check_end(&k) == r->chk;
+	if (sound)
+		st = index_row_unpack(r, &c, rest, &sound, why);
+	return st == BLK_OK && !sound ? index_unsound(x, TABLE_FACTS, why) : st;
 }
 
 /* --- statements --- */
@@ -353,15 +363,13 @@ index_step(
 }
 
 enum blk_status
-index_step_fact(struct index *x, sqlite3_stmt *s, struct digest *id,
-    struct index_fact *row, struct fault *why)
+index_step_row(
+    struct index *x, sqlite3_stmt *s, struct index_row *r, struct fault *why)
 {
 	int rc = sqlite3_step(s);
 
 	if (rc == SQLITE_ROW)
-		return index_row_fact(s, id, row)
-		    ? BLK_OK
-		    : index_unsound(x, TABLE_FACTS, why);
+		return index_row_read(x, s, r, why);
 	return rc == SQLITE_DONE ? BLK_ABSENT : index_fault(x, rc, why);
 }
 

@@ -8,37 +8,62 @@ struct found { /* what the rows come to */
 	struct index_sum sum[TABLES];
 	struct catalog_totals totals;
 	uint64_t stale;
-	struct digest counted; /* the last id that had a count */
 };
 
-/* Count a row of facts, which come in order of their ids. */
 static enum blk_status
-count_fact(struct index *x, sqlite3_stmt *s, struct found *f, struct fault *why)
+count_copy(
+    struct index *x, uint64_t segment, struct found *f, struct fault *why)
 {
-	uint64_t what = column_u64(s, 1);
 	struct index_segment *seg;
-	enum blk_status st;
-	struct digest id;
+	enum blk_status st = index_segment_row(x, segment, &seg, why);
 
-	if (what >= FACT_LOST) {
-		f->totals.lost++;
-		return BLK_OK;
-	}
-	if (what >= FACT_COUNT) {
-		column_digest(s, 0, &id);
-		if (f->totals.counted == 0 || !digest_equal(&id, &f->counted))
-			f->totals.counted++;
-		f->counted = id;
-		f->totals.contents += what == FACT_COUNT + CLASS_CONTENT;
-		f->totals.chunks += what == FACT_COUNT + CLASS_DATA;
-		return BLK_OK;
-	}
-	st = index_segment_row(x, column_u64(s, 2), &seg, why);
 	if (st != BLK_OK)
 		return st;
 	f->stale += seg->absent;
 	f->totals.objects += !seg->absent && seg->s.condemned == 0;
 	return BLK_OK;
+}
+
+static enum blk_status
+count_row(struct index *x, const struct index_row *r, struct found *f,
+    struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	bool counted = false;
+
+	for (size_t i = 0; st == BLK_OK && i < r->facts; i++) {
+		const unsigned what = r->fact[i].what;
+
+		if (what < FACT_COUNT) {
+			st = count_copy(x, r->fact[i].segment, f, why);
+			continue;
+		}
+		counted = counted || what < FACT_LOST;
+		f->totals.lost += what >= FACT_LOST;
+		f->totals.contents += what == FACT_COUNT + CLASS_CONTENT;
+		f->totals.chunks += what == FACT_COUNT + CLASS_DATA;
+	}
+	f->totals.counted += counted;
+	return st;
+}
+
+static enum blk_status
+count_facts(struct index *x, struct found *f, struct fault *why)
+{
+	struct index_sum *sum = &f->sum[TABLE_FACTS];
+	struct index_row r = { .facts = 0 };
+	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+
+	st = index_prepare_text(x, index_sql[SQL_ALL_FACTS], &s, why);
+	while (st == BLK_OK && (st = index_step_row(x, s, &r, why)) == BLK_OK) {
+		sum->rows++;
+		sum->sum += r.chk;
+		st = count_row(x, &r, f, why);
+	}
+	sqlite3_finalize(s);
+	index_row_release(&r);
+	return st == BLK_ABSENT ? BLK_OK : st;
 }
 
 static enum blk_status
@@ -50,14 +75,14 @@ count_table(
 	enum blk_status st;
 	char sql[64];
 
+	if (t == TABLE_FACTS)
+		return count_facts(x, f, why);
 	sqlite3_snprintf(
 	    sizeof(sql), sql, "SELECT * FROM %s", index_table_name(t));
 	st = index_prepare_text(x, sql, &s, why);
 	while (st == BLK_OK && (st = index_step(x, s, t, why)) == BLK_OK) {
 		f->sum[t].rows++;
 		f->sum[t].sum += (uint32_t)sqlite3_column_int(s, at);
-		if (t == TABLE_FACTS)
-			st = count_fact(x, s, f, why);
 	}
 	sqlite3_finalize(s);
 	return st == BLK_ABSENT ? BLK_OK : st;
@@ -235,28 +260,29 @@ index_verify(struct catalog *c, enum catalog_rows which, struct fault *why)
 
 #define SWEEP_ROWS 65536u /* looked at with a commit */
 #define SWEEP_LEAST 4096u /* stale ones that make it worth while */
+/* A stale copy is a row, where nothing else is known of the id, or a few
+ * bytes of one: half a row, as it were. */
+#define STALE_ROWS 0.5
 
-enum blk_status
-index_slices(struct index *x, enum index_statement which, uint64_t from,
-    uint64_t to, uint64_t *n, struct fault *why)
+/* Copies in segments that have no row are gone. */
+static enum blk_status
+sweep_id(struct index *x, struct index_pended *of, void *arg, struct fault *why)
 {
-	uint8_t low[1], high[DIGEST_LEN + 1];
-	enum blk_status st = index_pending_flush(x, why);
+	enum blk_status st = BLK_OK;
+	uint64_t *gone = arg;
+	struct index_fact *f;
+	uint32_t at = of->first;
 
-	if (n != NULL)
-		*n = 0;
-	for (uint64_t i = from; st == BLK_OK && i < to; i++) {
-		uint64_t gone;
+	while (st == BLK_OK && (f = index_pending_next(x, &at)) != NULL) {
+		struct index_segment *seg;
 
-		low[0] = (uint8_t)i;
-		high[0] = (uint8_t)(i + 1);
-		if (i + 1 == INDEX_SLICES) /* above every id */
-			memset(high, 0xff, sizeof(high));
-		st = index_take(x, which, TABLE_FACTS, &gone, why, "bb", low,
-		    sizeof(low), high,
-		    i + 1 == INDEX_SLICES ? sizeof(high) : (size_t)1);
-		if (n != NULL)
-			*n += gone;
+		if (f->what >= FACT_COUNT)
+			continue;
+		st = index_segment_row(x, f->segment, &seg, why);
+		if (st != BLK_OK || !seg->absent)
+			continue;
+		f->gone = of->changed = true;
+		++*gone;
 	}
 	return st;
 }
@@ -265,19 +291,20 @@ enum blk_status
 index_sweep(struct index *x, bool all, struct fault *why)
 {
 	struct index_meta *m = &x->meta;
-	uint64_t rows = x->sum[TABLE_FACTS].rows, from = m->slice, gone;
+	uint64_t rows = x->sum[TABLE_FACTS].rows, from = m->slice, gone = 0;
 	uint64_t slices = SWEEP_ROWS * INDEX_SLICES / (rows + 1) + 1;
 	enum blk_status st;
 
 	if (m->stale == 0 ||
 	    (!all && from == 0 &&
-	        (m->stale < SWEEP_LEAST || m->stale < rows / 4)))
+	        (m->stale < SWEEP_LEAST ||
+	            (double)m->stale * STALE_ROWS < (double)rows / 4)))
 		return BLK_OK;
 	if (all)
 		from = 0;
 	if (all || slices > INDEX_SLICES - from)
 		slices = INDEX_SLICES - from;
-	st = index_slices(x, SQL_SWEEP, from, from + slices, &gone, why);
+	st = index_pending_each(x, from, from + slices, sweep_id, &gone, why);
 	if (st != BLK_OK)
 		return st;
 	m->stale -= gone < m->stale ? gone : m->stale;
@@ -358,7 +385,8 @@ sweep_many(struct index *x, uint64_t unused, uint64_t pages, struct fault *why)
 	if (st != BLK_OK)
 		return st;
 	rows = (double)x->sum[TABLE_FACTS].rows;
-	if ((double)x->meta.stale * (double)pages + (double)unused * rows >=
+	if ((double)x->meta.stale * STALE_ROWS * (double)pages +
+	        (double)unused * rows >=
 	    rows * (double)pages / VACUUM_SHARE)
 		st = index_sweep(x, true, why);
 	if (st == BLK_OK)

@@ -120,7 +120,7 @@ flip() {
 
 @test "a repair makes an index again that says what is not so" {
 	need sqlite3
-	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE what >= 16'
+	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE class > 0'
 	run -4 blk-check
 	[[ $output == *'live bytes, the objects have 0'* ]] || fail "$output"
 	blk-check --repair
@@ -155,7 +155,7 @@ flip() {
 
 @test "a repair that shall only say what it would do repairs nothing, exit 4" {
 	need sqlite3
-	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE what >= 16'
+	sqlite3 "$BLK_STORE/index-1.db" 'DELETE FROM facts WHERE class > 0'
 	for option in --repair --rebuild-index; do
 		run -4 --separate-stderr blk-check $option -n
 		[[ $stderr == *'would make the index again'* ]] ||

@@ -457,19 +457,22 @@ what_dropped_segments_left_behind_is_swept_and_given_back(void **state)
 	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
 	ok(index_vacuum(n->c, &n->why));
 	ok(n->c->type->verify(n->c, CATALOG_IDS, &n->why));
-	assert_int_equal(ask(n, "SELECT count(*) FROM facts"), 10000);
+	assert_int_equal(ask(n, "SELECT count(*) FROM said"), 10000);
 	assert_int_equal(ask(n, "SELECT stale FROM meta"), 0);
 	assert_true(index_bytes(n->c) < before * 3 / 4);
 }
 
 /* --- as users see it --- */
 
+/* What a view of facts asks for stands in its own steps. */
 static int
 plan_scans(void *arg, int columns, char **value, char **name)
 {
 	(void)columns;
 	(void)name;
-	if (strncmp(value[3], "SCAN", 4) == 0)
+	if (strncmp(value[3], "SCAN", 4) == 0 &&
+	    strcmp(value[3], "SCAN said") != 0 &&
+	    strncmp(value[3], "SCAN json_each", 14) != 0)
 		*(bool *)arg = true;
 	return 0;
 }

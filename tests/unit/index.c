@@ -244,17 +244,20 @@ the_index_of_another_store_is_thrown_away(void **state)
 static void
 every_changed_column_is_noticed_when_it_is_read(void **state)
 {
-	static const char *const change[] = { "facts SET amount = amount + 1",
-		"facts SET place = place + 1", "facts SET chk = chk + 1",
-		"segments SET condemned = 1", "segments SET live = 5",
-		"segments SET marks = 5", "segments SET place = 'log'",
-		"versions SET name = 'other'", "versions SET size = 'x'",
-		"versions SET content = x'00'", "versions SET attrs = 0",
-		"attrs SET value = 'y'", "links SET class = 'tree'",
-		"links SET id = x'01'", "names SET number = 2",
-		"settings SET value = '9'", "stats SET line = ''",
-		"records SET text = x'01'", "damage SET chk = 0",
-		"meta SET number = 8", "meta SET objects = 0" };
+	static const char *const change[] = { "facts SET length = length + 1",
+		"facts SET place = place + 1", "facts SET kind = kind + 1",
+		"facts SET segment = 1 - segment", "facts SET class = 0",
+		"facts SET count = count + 1", "facts SET rest = '[]'",
+		"facts SET chk = chk + 1", "segments SET condemned = 1",
+		"segments SET live = 5", "segments SET marks = 5",
+		"segments SET place = 'log'", "versions SET name = 'other'",
+		"versions SET size = 'x'", "versions SET content = x'00'",
+		"versions SET attrs = 0", "attrs SET value = 'y'",
+		"links SET class = 'tree'", "links SET id = x'01'",
+		"names SET number = 2", "settings SET value = '9'",
+		"stats SET line = ''", "records SET text = x'01'",
+		"damage SET chk = 0", "meta SET number = 8",
+		"meta SET objects = 0" };
 	struct bench *n = *state;
 
 	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
@@ -280,8 +283,8 @@ rows_that_went_or_came_are_noticed_by_a_verification(void **state)
 		"DELETE FROM settings",
 		"INSERT INTO settings SELECT 'a', value, chk FROM settings",
 		"UPDATE sums SET rows = rows + 1 WHERE name = 'facts'",
-		"DELETE FROM facts WHERE what >= 16",
-		"DELETE FROM facts WHERE what < 16 AND amount = 7" };
+		"DELETE FROM facts WHERE class > 0",
+		"DELETE FROM facts WHERE length = 7" };
 	struct bench *n = *state;
 
 	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
