@@ -391,7 +391,7 @@ index_counts_clear(struct catalog *c, struct fault *why)
 
 	if (x->meta.totals.counted > 0)
 		st = index_pending_each(
-		    x, 0, INDEX_SLICES, clear_counts, NULL, why);
+		    x, 0, INDEX_SLICES, false, clear_counts, NULL, why);
 	x->meta.totals.counted = 0;
 	x->meta.totals.contents = 0;
 	x->meta.totals.chunks = 0;

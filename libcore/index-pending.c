@@ -427,53 +427,78 @@ index_pending_flush(struct index *x, struct fault *why)
 
 /* --- all of them --- */
 
-/* Keep the rows of some ids between low and *high; *n of them, the last to
- * *low. */
+struct some { /* ids above low and below high */
+	uint8_t low[DIGEST_LEN], high[DIGEST_LEN + 1];
+	size_t low_len, high_len;
+	bool lenient;
+};
+
 static enum blk_status
-load_some(struct index *x, struct digest *low, size_t *low_len,
-    const uint8_t *high, size_t high_len, size_t *n, struct fault *why)
+keep_row(struct index *x, const struct index_row *r, struct fault *why)
+{
+	struct index_pended *of;
+	enum blk_status st = place_of(x, &r->id, &of, why);
+
+	return st == BLK_OK ? take_row(x, of, r, why) : st;
+}
+
+/* Keep the rows of the first ids, and go on behind them: *more may follow.
+ * Where not one of them is sound there is no way on. */
+static enum blk_status
+load_some(struct index *x, struct some *some, bool *more, struct fault *why)
 {
 	const size_t most = x->o.pending_ids < SOME ? x->o.pending_ids : SOME;
-	struct index_pended *of;
+	size_t rows = 0, kept = 0;
 	enum blk_status st;
 	sqlite3_stmt *s;
+	int rc = SQLITE_DONE;
 
-	*n = 0;
 	st = index_prepare(x, SQL_IDS_SOME, &s, why);
 	if (st == BLK_OK)
-		st = index_bind(x, s, why, "bbu", low->byte, *low_len, high,
-		    high_len, (uint64_t)most);
-	while (st == BLK_OK &&
-	    (st = index_step_row(x, s, &x->row, why)) == BLK_OK) {
-		st = place_of(x, &x->row.id, &of, why);
+		st = index_bind(x, s, why, "bbu", some->low, some->low_len,
+		    some->high, some->high_len, (uint64_t)most);
+	while (st == BLK_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		rows++;
+		st = index_row_read(x, s, &x->row, why);
+		if (st == BLK_CORRUPT && some->lenient) {
+			st = BLK_OK;
+			continue;
+		}
 		if (st == BLK_OK)
-			st = take_row(x, of, &x->row, why);
-		++*n;
+			st = keep_row(x, &x->row, why);
+		if (st == BLK_OK && kept++ == 0)
+			some->low_len = DIGEST_LEN;
+		memcpy(some->low, x->row.id.byte, DIGEST_LEN);
 	}
 	index_done(s);
-	if (*n > 0)
-		*low = x->row.id;
-	*low_len = DIGEST_LEN;
-	return st == BLK_ABSENT ? BLK_OK : st;
+	*more = rows == most;
+	if (st == BLK_OK && rc != SQLITE_DONE)
+		st = index_fault(x, rc, why);
+	return st == BLK_OK && *more && kept == 0
+	    ? index_unsound(x, TABLE_FACTS, why)
+	    : st;
 }
 
 enum blk_status
-index_pending_each(struct index *x, uint64_t from, uint64_t to,
+index_pending_each(struct index *x, uint64_t from, uint64_t to, bool lenient,
     enum blk_status (*change)(
         struct index *x, struct index_pended *of, void *arg, struct fault *why),
     void *arg, struct fault *why)
 {
-	struct digest low = { .byte = { (uint8_t)from } };
-	uint8_t high[DIGEST_LEN + 1] = { (uint8_t)to };
-	size_t low_len = 1, high_len = 1, n = 1;
+	struct some some = { .low = { (uint8_t)from },
+		.high = { (uint8_t)to },
+		.low_len = 1,
+		.high_len = 1,
+		.lenient = lenient };
 	enum blk_status st = index_pending_flush(x, why);
+	bool more = true;
 
 	if (to == INDEX_SLICES) { /* above every id */
-		memset(high, 0xff, sizeof(high));
-		high_len = sizeof(high);
+		memset(some.high, 0xff, sizeof(some.high));
+		some.high_len = sizeof(some.high);
 	}
-	while (st == BLK_OK && n > 0) {
-		st = load_some(x, &low, &low_len, high, high_len, &n, why);
+	while (st == BLK_OK && more) {
+		st = load_some(x, &some, &more, why);
 		for (size_t i = 0; st == BLK_OK && i < x->pending.ids; i++)
 			st = change(x, &x->pending.id[i], arg, why);
 		if (st == BLK_OK)

@@ -471,10 +471,11 @@ MUST_USE enum blk_status index_pending_add(struct index *x,
 /*
  * Show the place of each id of the slices from..to - 1, its row read, and
  * write what was changed: some at a time, so that memory is bounded.  What was
- * pending is written first.
+ * pending is written first.  A row that is not what was written is BLK_CORRUPT,
+ * or passed over where lenient.
  */
 MUST_USE enum blk_status index_pending_each(struct index *x, uint64_t from,
-    uint64_t to,
+    uint64_t to, bool lenient,
     enum blk_status (*change)(
         struct index *x, struct index_pended *of, void *arg, struct fault *why),
     void *arg, struct fault *why);

@@ -190,7 +190,7 @@ index_row_read(
 	check_number(&k, c.length);
 	check_number(&k, c.class);
 	check_number(&k, c.count);
-	check_bytes(&k, rest, rest == NULL ? 0 : strlen(rest));
+	check_bytes(&k, rest, (size_t)sqlite3_column_bytes(s, 7));
 	sound = check_end(&k) == r->chk;
 	if (sound)
 		st = index_row_unpack(r, &c, rest, &sound, why);

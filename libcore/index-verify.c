@@ -304,7 +304,9 @@ index_sweep(struct index *x, bool all, struct fault *why)
 		from = 0;
 	if (all || slices > INDEX_SLICES - from)
 		slices = INDEX_SLICES - from;
-	st = index_pending_each(x, from, from + slices, sweep_id, &gone, why);
+	/* A row that is not sound answers nothing, and holds up nothing. */
+	st = index_pending_each(
+	    x, from, from + slices, true, sweep_id, &gone, why);
 	if (st != BLK_OK)
 		return st;
 	m->stale -= gone < m->stale ? gone : m->stale;

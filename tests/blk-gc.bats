@@ -422,7 +422,7 @@ dead_bytes() {
 @test "a collection looks at the garbage, not at the whole index" {
 	need sqlite3
 	random_file 300000 gc-a a
-	random_file 3000000 gc-b b
+	random_file 300000 gc-b b
 	blk-put a >/dev/null
 	blk-put b >/dev/null
 	blk-rm -q "$(sha a)"

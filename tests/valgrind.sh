@@ -21,7 +21,7 @@ for command in "$@"; do
 			--error-exitcode=99 --leak-check=full \\
 			--errors-for-leak-kinds=definite \\
 			--show-leak-kinds=definite \\
-			--log-file='$build/valgrind/log/%p' \\
+			--log-file='$build/valgrind/log/%p'.\$PPID \\
 			'$build/$command' "\$@"
 	END
 	chmod +x "$build/valgrind/$command"
