@@ -81,7 +81,8 @@ backups() {
 look() {
 	local id said
 
-	cat "$work"/acks.* 2>/dev/null | sort -u | awk '
+	# Nothing yet, where all is slow?  Then there is nothing to lose.
+	{ cat "$work"/acks.* 2>/dev/null || :; } | sort -u | awk '
 		{ id = substr($0, 2) }
 		/^\+/ { kept[id] = 1 }
 		/^-/ { gone[id] = 1 }
