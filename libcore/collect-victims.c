@@ -180,7 +180,10 @@ choose(struct collect_victims *p, const struct shares *sh, unsigned max_unused)
 		p->victim[kept++] = p->victim[i];
 	}
 	p->victims = kept;
-	/* Where it was said how much may be copied, that is what lives. */
+	/* Where it was said how much may be copied, that is what lives.  Else
+	 * a third of what may be dead is left for frames that are packed
+	 * worse than those of a new store would be. */
+	most -= most / 3;
 	p->spare = p->o->max_repack == 0 && dead < most ? most - dead : 0;
 }
 
