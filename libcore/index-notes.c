@@ -26,7 +26,7 @@ index_name_set(struct catalog *c, const char *name, uint64_t number,
 	struct index *x = index_of(c);
 	enum blk_status st;
 
-	st = index_take(x, SQL_NAME_DROP, TABLE_NAMES, NULL, why, "t", name);
+	st = index_take(x, SQL_NAME_DROP, TABLE_NAMES, why, "t", name);
 	if (st != BLK_OK)
 		return st;
 	return index_put(
@@ -82,8 +82,7 @@ index_setting_set(
 	struct index *x = index_of(c);
 	enum blk_status st;
 
-	st = index_take(
-	    x, SQL_SETTING_DROP, TABLE_SETTINGS, NULL, why, "t", key);
+	st = index_take(x, SQL_SETTING_DROP, TABLE_SETTINGS, why, "t", key);
 	if (st != BLK_OK || value == NULL)
 		return st;
 	return index_put(
@@ -198,8 +197,8 @@ index_record_each(struct catalog *c, uint64_t from,
 enum blk_status
 index_records_drop(struct catalog *c, uint64_t below, struct fault *why)
 {
-	return index_take(index_of(c), SQL_RECORDS_DROP, TABLE_RECORDS, NULL,
-	    why, "i", index_bound(below));
+	return index_take(index_of(c), SQL_RECORDS_DROP, TABLE_RECORDS, why,
+	    "i", index_bound(below));
 }
 
 /* --- damage --- */
@@ -238,8 +237,8 @@ index_damage_note(struct catalog *c, const struct digest *segment,
 		st = index_put(x, SQL_DAMAGE_ADD, TABLE_DAMAGE, NULL, why, "du",
 		    segment, (uint64_t)ordinal);
 	else
-		st = index_take(x, SQL_DAMAGE_DROP, TABLE_DAMAGE, NULL, why,
-		    "du", segment, (uint64_t)ordinal);
+		st = index_take(x, SQL_DAMAGE_DROP, TABLE_DAMAGE, why, "du",
+		    segment, (uint64_t)ordinal);
 	if (st == BLK_OK)
 		x->meta.totals.damaged += damaged ? 1 : UINT64_MAX;
 	return st;

@@ -285,10 +285,9 @@ MUST_USE enum blk_status index_bind_row(struct index *x, sqlite3_stmt *s,
 /* Run a statement that was bound; rows that it writes are not summed. */
 MUST_USE enum blk_status index_write(
     struct index *x, sqlite3_stmt *s, struct fault *why);
-/* Run a DELETE ... RETURNING chk; *n, unless NULL: rows that went. */
+/* Run a DELETE ... RETURNING chk. */
 MUST_USE enum blk_status index_take(struct index *x, enum index_statement which,
-    enum index_table t, uint64_t *n, struct fault *why, const char *format,
-    ...);
+    enum index_table t, struct fault *why, const char *format, ...);
 /* A row with this check was written. */
 void index_note(struct index *x, enum index_table t, uint32_t chk);
 /* A row with this check was written over, or dropped. */

@@ -280,8 +280,7 @@ index_segment_drop(struct catalog *c, uint64_t seq, struct fault *why)
 
 	if (st != BLK_OK || row->absent)
 		return st;
-	st = index_take(
-	    x, SQL_SEGMENT_DROP, TABLE_SEGMENTS, NULL, why, "u", seq);
+	st = index_take(x, SQL_SEGMENT_DROP, TABLE_SEGMENTS, why, "u", seq);
 	if (st != BLK_OK)
 		return st;
 	index_segment_count(x, row, -1);

@@ -464,10 +464,9 @@ index_put(struct index *x, enum index_statement which, enum index_table t,
 
 enum blk_status
 index_take(struct index *x, enum index_statement which, enum index_table t,
-    uint64_t *n, struct fault *why, const char *format, ...)
+    struct fault *why, const char *format, ...)
 {
 	enum blk_status st;
-	uint64_t gone = 0;
 	sqlite3_stmt *s;
 	va_list ap;
 	int rc, at = 0;
@@ -479,12 +478,8 @@ index_take(struct index *x, enum index_statement which, enum index_table t,
 	rc = bind_all(s, NULL, &at, format, ap);
 	va_end(ap);
 	if (rc == SQLITE_OK)
-		while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		while ((rc = sqlite3_step(s)) == SQLITE_ROW)
 			index_forget(x, t, (uint32_t)sqlite3_column_int(s, 0));
-			gone++;
-		}
-	if (n != NULL)
-		*n = gone;
 	return finish(x, s, rc, why);
 }
 

@@ -187,14 +187,11 @@ index_version_drop(
 	st = index_version_get(c, vid, &v, why);
 	if (st != BLK_OK)
 		return st;
-	st = index_take(
-	    x, SQL_VERSION_DROP, TABLE_VERSIONS, NULL, why, "d", vid);
+	st = index_take(x, SQL_VERSION_DROP, TABLE_VERSIONS, why, "d", vid);
 	if (st == BLK_OK && v.v.attrs > 0)
-		st = index_take(
-		    x, SQL_ATTRS_DROP, TABLE_ATTRS, NULL, why, "d", vid);
+		st = index_take(x, SQL_ATTRS_DROP, TABLE_ATTRS, why, "d", vid);
 	if (st == BLK_OK && v.v.links > 0)
-		st = index_take(
-		    x, SQL_LINKS_DROP, TABLE_LINKS, NULL, why, "d", vid);
+		st = index_take(x, SQL_LINKS_DROP, TABLE_LINKS, why, "d", vid);
 	if (st == BLK_OK)
 		st = count_name(x, v.v.name, UINT64_MAX, why);
 	if (st == BLK_OK)

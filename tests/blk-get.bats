@@ -329,6 +329,16 @@ snap missing" ]
 	} | cmp - out
 }
 
+@test "one object among many is found, whatever they are packed with" {
+	for codec in none zstd lz4 gzip; do
+		blk-init -s "$codec"
+		blk-config set -s "$codec" compression "$codec"
+		seq 3000 | awk '{ $0 = "object " $0 " of some text"; print length($0); print } END { print "commit" }' |
+			blk-put -s "$codec" --batch >ids
+		[ "$(blk-get -s "$codec" "$(sed -n 777p ids | cut -d ' ' -f 1)")" = 'object 777 of some text' ]
+	done
+}
+
 @test "a batch answers at once, and sees what others commit meanwhile" {
 	coproc BATCH { exec blk-get --batch-check 3>&-; }
 	pid=$BATCH_PID
