@@ -104,7 +104,7 @@ look() {
 
 mkdir "$disk" "$work/tree"
 cp -r "${0%/*}"/*.bats "$work/tree"
-truncate -s 400M "$work/disk"
+truncate -s 2G "$work/disk" # no more than is written: 1 MB a cut is promised
 "mkfs.$fs" -q "$work/disk"
 mount -o loop "$work/disk" "$disk"
 plain blk-init
