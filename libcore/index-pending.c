@@ -23,7 +23,7 @@
  * many of them for each id that is asked for. */
 #define SCAN_ROWS 4
 
-#define REST_MAX ((size_t)1 << 24) /* bytes of a text: 100000 copies */
+#define REST_MAX ((size_t)1 << 24) /* bytes of a text: 300000 copies */
 #define SOME ((size_t)1 << 13)     /* ids that are changed at a time */
 
 void

@@ -175,11 +175,16 @@ index_row_read(
 		.length = column_u64(s, 4),
 		.class = column_u64(s, 5),
 		.count = column_u64(s, 6) };
-	const char *rest = (const char *)sqlite3_column_text(s, 7);
+	const bool more = sqlite3_column_type(s, 7) != SQLITE_NULL;
+	const char *rest = NULL;
 	enum blk_status st = BLK_OK;
 	bool sound;
 	struct check k;
 
+	if (more)
+		rest = (const char *)sqlite3_column_text(s, 7);
+	if (more && rest == NULL)
+		return fault_nomem(why);
 	column_digest(s, 0, &r->id);
 	r->chk = (uint32_t)sqlite3_column_int(s, 8);
 	check_begin(&k, TABLE_FACTS);
