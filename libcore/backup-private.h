@@ -20,7 +20,6 @@ struct backup;
 struct worker {
 	struct backup *b;
 	struct lane *lane;
-	uint8_t *buf; /* READ_SIZE; worker[0], the walker, has none */
 	pthread_t thread;
 	bool started;
 };

@@ -10,13 +10,19 @@ add_hole(struct worker *w, uint64_t len, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
-	memset(w->buf, 0, READ_SIZE);
 	while (st == BLK_OK && len > 0) {
-		size_t n = len < READ_SIZE ? (size_t)len : READ_SIZE;
+		void *room;
+		size_t n;
 
 		if (backup_stopped(w->b))
 			return fault(why, BLK_BUSY, "stopped");
-		st = lane_add(w->lane, w->buf, n, why);
+		st = lane_add_room(w->lane, &room, &n, why);
+		if (st != BLK_OK)
+			return st;
+		if (n > len)
+			n = (size_t)len;
+		memset(room, 0, n);
+		st = lane_add(w->lane, room, n, why);
 		len -= n;
 	}
 	return st;
@@ -38,19 +44,24 @@ add_extent(struct worker *w, struct reading *r, uint64_t start, uint64_t end,
 	enum blk_status st = BLK_OK;
 
 	while (st == BLK_OK && start < end) {
-		uint64_t left = end - start;
-		size_t n = left < READ_SIZE ? (size_t)left : READ_SIZE, got;
+		void *room;
+		size_t n, got;
 
 		if (backup_stopped(w->b))
 			return fault(why, BLK_BUSY, "stopped");
-		if (file_pread(r->fd, w->buf, n, start, &got, "file",
+		st = lane_add_room(w->lane, &room, &n, why);
+		if (st != BLK_OK)
+			return st;
+		if (n > end - start)
+			n = (size_t)(end - start);
+		if (file_pread(r->fd, room, n, start, &got, "file",
 		        &r->reason) != BLK_OK) {
 			r->source_failed = true;
 			return BLK_OK;
 		}
 		if (got == 0)
 			break;
-		st = lane_add(w->lane, w->buf, got, why);
+		st = lane_add(w->lane, room, got, why);
 		backup_count(&w->b->t->bytes_read, got);
 		start += got;
 		r->size = start;

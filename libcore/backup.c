@@ -238,12 +238,8 @@ open_workers(struct backup *b, struct fault *why)
 	b->keyed = true;
 	st = writer_open(b->s, &o, &b->w, why);
 	for (unsigned i = 0; st == BLK_OK && i < b->workers; i++) {
-		struct worker *w = &b->worker[i];
-
-		w->b = b;
-		w->lane = writer_lane(b->w, i);
-		if (i > 0 && (w->buf = malloc(READ_SIZE)) == NULL)
-			st = fault_nomem(why);
+		b->worker[i].b = b;
+		b->worker[i].lane = writer_lane(b->w, i);
 	}
 	if (st == BLK_OK)
 		pthread_setspecific(b->self, &b->worker[0]);
@@ -334,8 +330,6 @@ backup_release(struct backup *b)
 	scan_cache_writer_free(b->next_cache);
 	file_close(b->cache_fd);
 	writer_close(b->w);
-	for (unsigned i = 0; b->worker != NULL && i < b->workers; i++)
-		free(b->worker[i].buf);
 	free(b->worker);
 	if (b->keyed)
 		pthread_key_delete(b->self);

@@ -202,25 +202,41 @@ become_long(struct lane *l, struct fault *why)
 	return st;
 }
 
+/* Room behind what was collected, at least a byte. */
+static enum blk_status
+room_behind(struct lane *l, uint8_t **room, size_t *len, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	struct slice *s = l->stream.filling;
+
+	while (st == BLK_OK && s->len == l->w->slice_room) {
+		st = become_long(l, why);
+		if (st == BLK_OK)
+			st = cut(l, false, why);
+		s = l->stream.filling;
+	}
+	*room = s->data + s->len;
+	*len = l->w->slice_room - s->len;
+	return st;
+}
+
 static enum blk_status
 add(struct lane *l, const uint8_t *data, size_t len, struct fault *why)
 {
-	struct stream *t = &l->stream;
 	enum blk_status st = BLK_OK;
 
 	while (st == BLK_OK && len > 0) {
-		size_t n = l->w->slice_room - t->filling->len;
+		uint8_t *room;
+		size_t n;
 
-		if (n == 0) {
-			st = become_long(l, why);
-			if (st == BLK_OK)
-				st = cut(l, false, why);
-			continue;
-		}
+		st = room_behind(l, &room, &n, why);
+		if (st != BLK_OK)
+			break;
 		if (n > len)
 			n = len;
-		memcpy(t->filling->data + t->filling->len, data, n);
-		t->filling->len += n;
+		if (data != room) /* else it was read to there */
+			memcpy(room, data, n);
+		l->stream.filling->len += n;
 		data += n;
 		len -= n;
 	}
@@ -282,6 +298,24 @@ lane_add(struct lane *l, const void *data, size_t len, struct fault *why)
 		st = fault(why, BLK_INVALID, "no stream was begun");
 	l->stream.size += len;
 	atomic_fetch_add(&l->w->bytes, len);
+	return lane_leave(l, st, why);
+}
+
+enum blk_status
+lane_add_room(struct lane *l, void **room, size_t *len, struct fault *why)
+{
+	enum blk_status st = lane_enter(l, why);
+	uint8_t *at = NULL;
+
+	*room = NULL;
+	*len = 0;
+	if (st != BLK_OK)
+		return st;
+	if (l->stream.is_open)
+		st = room_behind(l, &at, len, why);
+	else
+		st = fault(why, BLK_INVALID, "no stream was begun");
+	*room = at;
 	return lane_leave(l, st, why);
 }
 

@@ -91,6 +91,13 @@ MUST_USE enum blk_status lane_room(
 MUST_USE enum blk_status lane_begin(struct lane *l, struct fault *why);
 MUST_USE enum blk_status lane_add(
     struct lane *l, const void *data, size_t len, struct fault *why);
+/*
+ * Room for the next bytes of the stream, at least one: what is read to there,
+ * and added from there by the next call of this lane, is not copied.  Borrowed
+ * until that call.
+ */
+MUST_USE enum blk_status lane_add_room(
+    struct lane *l, void **room, size_t *len, struct fault *why);
 MUST_USE enum blk_status lane_end(
     struct lane *l, struct digest *id, uint64_t *size, struct fault *why);
 

@@ -2,13 +2,15 @@
 #
 # What is acknowledged stands in acked/, a file an object, named by its id.
 # BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one;
-# BLK_KILLS is how often the store that lives on in kill.bats is killed.
+# BLK_KILLS is how often the store that lives on in kill.bats is killed;
+# BLK_PATIENCE multiplies what a command may take before it is said to hang.
 # shellcheck shell=bash
 
 # Before blk_setup takes them away.
 soak=${BLK_SOAK:-} seed=${BLK_SEED:-1}
 # shellcheck disable=SC2034 # kill.bats uses it
 kills=${BLK_KILLS:-${soak:+2000}}
+hangs=$((60 * ${BLK_PATIENCE:-1})) # seconds
 
 # tell WORD...: a figure for the log of the test, also when all is well.
 tell() {
@@ -36,7 +38,7 @@ inject() {
 
 	shift
 	: >log
-	timeout -k 5 60 env LD_PRELOAD="$BUILD/tests/inject.so" \
+	timeout -k 5 "$hangs" env LD_PRELOAD="$BUILD/tests/inject.so" \
 		INJECT="$rules" INJECT_LOG="$PWD/log" INJECT_COUNT="$PWD/count" "$@"
 }
 
@@ -65,7 +67,7 @@ all_there() {
 		cat "acked/$id"
 		echo
 	done >want
-	ls acked | timeout -k 5 60 blk-get --batch >got ||
+	ls acked | timeout -k 5 "$hangs" blk-get --batch >got ||
 		fail "$1: get: $?"
 	cmp got want || fail "$1: what was promised is not there"
 }
@@ -84,7 +86,7 @@ kept_word() {
 healthy() {
 	local said rc=0
 
-	said=$(timeout -k 5 120 blk-check "$@" 2>&1) || rc=$?
+	said=$(timeout -k 5 $((2 * hangs)) blk-check "$@" 2>&1) || rc=$?
 	[ "$rc" -eq 0 ] || fail "blk-check $*: $rc: $said"
 }
 

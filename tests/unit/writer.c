@@ -152,6 +152,57 @@ what_is_read_into_the_room_of_a_lane_is_stored_from_there(void **state)
 }
 
 static void
+what_is_read_into_the_room_of_a_stream_is_added_from_there(void **state)
+{
+	const size_t len = 9 * MI + 77;
+	uint8_t *data = some_noise(len, 9);
+	struct bench b;
+	struct digest id, want;
+	uint64_t size;
+	uint32_t seed = 3;
+	size_t n, room_len;
+	void *room;
+
+	(void)state;
+	bench_open(&b, "mem:add-room", NULL);
+	assert_int_equal(
+	    lane_add_room(b.l, &room, &room_len, &b.why), BLK_INVALID);
+	bench_close(&b);
+
+	bench_open(&b, "mem:add-room", NULL);
+	want = put(&b, data, len);
+	OK(&b, lane_begin(b.l, &b.why));
+	for (size_t at = 0; at < len; at += n) {
+		seed = seed * 1664525 + 1013904223;
+		n = len - at;
+		OK(&b, lane_add_room(b.l, &room, &room_len, &b.why));
+		assert_in_range(room_len, 1, len);
+		if (n > room_len)
+			n = room_len;
+		if (seed % 3 == 0) { /* a short read */
+			n = 1 + (seed >> 8) % n;
+			memcpy(room, data + at, n);
+		} else if (seed % 3 == 1) {
+			memcpy(room, data + at, n);
+		} else { /* of other memory, more than fits */
+			n = len - at;
+			if (n > room_len + 5000)
+				n = room_len + 5000;
+			room = data + at;
+		}
+		OK(&b, lane_add(b.l, room, n, &b.why));
+	}
+	OK(&b, lane_end(b.l, &id, &size, &b.why));
+	assert_int_equal(size, len);
+	assert_true(digest_equal(&id, &want));
+	name(&b, "file", CLASS_CONTENT, &id);
+	commit(&b);
+	holds_content(&b, &id, data, len);
+	free(data);
+	bench_close(&b);
+}
+
+static void
 a_long_list_is_cut_into_pieces(void **state)
 {
 	struct store_config made = { .min = 64, .target = 64, .max = 256 };
@@ -536,6 +587,8 @@ main(void)
 		cmocka_unit_test(the_list_depends_on_the_bytes_only),
 		cmocka_unit_test(
 		    what_is_read_into_the_room_of_a_lane_is_stored_from_there),
+		cmocka_unit_test(
+		    what_is_read_into_the_room_of_a_stream_is_added_from_there),
 		cmocka_unit_test(a_long_list_is_cut_into_pieces),
 		cmocka_unit_test(small_puts_lie_in_the_commit_file),
 		cmocka_unit_test(
