@@ -179,30 +179,14 @@ index_facts_many(struct catalog *c, const struct digest *id, size_t n,
     struct catalog_facts *f, struct fault *why)
 {
 	struct index *x = index_of(c);
-	struct fault ignored = FAULT_NONE;
-	bool own =
-	    !x->writing && x->db != NULL && sqlite3_get_autocommit(x->db) != 0;
-	enum blk_status st = BLK_OK, end;
+	bool own;
+	enum blk_status st = index_read_begin(x, &own, why);
 
-	/* One read transaction for all: locks are taken once. */
-	if (own)
-		st = index_run(x, SQL_BEGIN, why, "");
-	else if (x->writing && n > 0)
+	if (st == BLK_OK && x->writing && n > 0)
 		st = index_pending_load(x, id, n, why);
-	if (st != BLK_OK)
-		return st;
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
 		st = read_facts(x, &id[i], false, &f[i], why);
-	if (own) {
-		end = index_run(x, SQL_COMMIT, &ignored, "");
-		if (end != BLK_OK && sqlite3_get_autocommit(x->db) == 0)
-			end = index_run(x, SQL_ROLLBACK, &ignored, "");
-		if (st == BLK_OK && end != BLK_OK) {
-			*why = ignored;
-			st = end;
-		}
-	}
-	return st;
+	return index_read_end(x, own, st, why);
 }
 
 /* Show what is a copy, and is not on its way out. */

@@ -10,7 +10,8 @@
  *   index-segments.c  rows of segments, and the cache of them
  *   index-facts.c     copies, counts, what is lost
  *   index-row.c       all that is known of an id, as one row
- *   index-pending.c   these rows within a transaction: written at its end
+ *   index-pending.c   these rows within a transaction, kept in memory
+ *   index-flush.c     and written at its end
  *   index-versions.c  versions, attributes, links, names
  *   index-notes.c     settings, statistics, records, damage
  *   index-verify.c    looks at every row; sweeps and gives pages back
@@ -167,8 +168,10 @@ struct index_columns {
 	struct buf rest; /* further facts, as a text with a NUL; or empty */
 };
 
+#define INDEX_NO_FACT UINT32_MAX
+
 struct index_pended {
-	uint32_t first; /* fact */
+	uint32_t first; /* fact, or INDEX_NO_FACT */
 	uint32_t chk;   /* of the row that stands in the table */
 	bool known;     /* what the table says is among the facts */
 	bool stored;    /* a row stands in the table */
@@ -341,6 +344,13 @@ uint64_t index_size_of(const struct index *x, const char *name);
 MUST_USE enum blk_status index_hold(
     struct catalog *c, bool keep, struct fault *why);
 void index_release(struct catalog *c);
+/* A transaction of its own for what is read, unless one is open: locks are
+ * taken once, and all is of one state. */
+MUST_USE enum blk_status index_read_begin(
+    struct index *x, bool *own, struct fault *why);
+/* End it where it is own.  Returns st, or what went wrong at the end. */
+MUST_USE enum blk_status index_read_end(
+    struct index *x, bool own, enum blk_status st, struct fault *why);
 enum blk_status index_begin(struct catalog *c, struct fault *why);
 enum blk_status index_commit(struct catalog *c, struct fault *why);
 void index_rollback(struct catalog *c);
@@ -454,6 +464,15 @@ void index_row_release(struct index_row *r);
 MUST_USE enum blk_status index_pending_id(struct index *x,
     const struct digest *id, bool known, struct index_pended **out,
     struct fault *why);
+/* The same with nothing read. */
+MUST_USE enum blk_status index_pending_place(struct index *x,
+    const struct digest *id, struct index_pended **out, struct fault *why);
+/* Read the row of the table there, which may be missing. */
+MUST_USE enum blk_status index_pending_read(struct index *x,
+    const struct digest *id, struct index_pended *of, struct fault *why);
+/* Keep all that a row says there, or nothing of it. */
+MUST_USE enum blk_status index_pending_take(struct index *x,
+    struct index_pended *of, const struct index_row *r, struct fault *why);
 /* Is it there, or is there room for it without writing? */
 bool index_pending_takes(const struct index *x, const struct digest *id);
 /* Make n ids known, if they ascend and one way through the table costs less
@@ -467,6 +486,11 @@ struct index_fact *index_pending_find(const struct index *x,
     const struct index_pended *of, uint8_t what, uint64_t segment);
 MUST_USE enum blk_status index_pending_add(struct index *x,
     struct index_pended *of, const struct index_fact *fact, struct fault *why);
+void index_pending_clear(struct index *x);
+void index_pending_release(struct index *x);
+
+/* --- index-flush.c --- */
+
 /*
  * Show the place of each id of the slices from..to - 1, its row read, and
  * write what was changed: some at a time, so that memory is bounded.  What was
@@ -482,8 +506,6 @@ MUST_USE enum blk_status index_pending_each(struct index *x, uint64_t from,
  * reads or changes facts, and when a transaction ends. */
 MUST_USE enum blk_status index_pending_flush(
     struct index *x, struct fault *why);
-void index_pending_clear(struct index *x);
-void index_pending_release(struct index *x);
 
 /* --- index-versions.c --- */
 

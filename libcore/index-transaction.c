@@ -37,6 +37,18 @@ index_hold(struct catalog *c, bool keep, struct fault *why)
 	return st;
 }
 
+/* Leave the transaction without a trace, if one is open: what failed may have
+ * ended it.  A connection that cannot is of no use any more. */
+static void
+give_up(struct index *x)
+{
+	struct fault ignored = FAULT_NONE;
+
+	if (x->db != NULL && sqlite3_get_autocommit(x->db) == 0 &&
+	    index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK)
+		index_detach(x);
+}
+
 void
 index_release(struct catalog *c)
 {
@@ -46,10 +58,39 @@ index_release(struct catalog *c)
 	if (!x->held)
 		return;
 	x->held = x->keep = x->memo.known = false;
-	if (x->db != NULL && index_run(x, SQL_COMMIT, &ignored, "") != BLK_OK &&
-	    sqlite3_get_autocommit(x->db) == 0 &&
-	    index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK)
-		index_detach(x);
+	if (x->db != NULL && index_run(x, SQL_COMMIT, &ignored, "") != BLK_OK)
+		give_up(x);
+}
+
+enum blk_status
+index_read_begin(struct index *x, bool *own, struct fault *why)
+{
+	enum blk_status st;
+
+	*own =
+	    !x->writing && x->db != NULL && sqlite3_get_autocommit(x->db) != 0;
+	if (!*own)
+		return BLK_OK;
+	st = index_run(x, SQL_BEGIN, why, "");
+	*own = st == BLK_OK;
+	return st;
+}
+
+enum blk_status
+index_read_end(struct index *x, bool own, enum blk_status st, struct fault *why)
+{
+	struct fault end = FAULT_NONE;
+	enum blk_status ended;
+
+	if (!own)
+		return st;
+	ended = index_run(x, SQL_COMMIT, &end, "");
+	if (ended == BLK_OK)
+		return st;
+	give_up(x);
+	if (st == BLK_OK)
+		*why = end;
+	return st == BLK_OK ? ended : st;
 }
 
 enum blk_status
@@ -91,12 +132,8 @@ void
 index_rollback(struct catalog *c)
 {
 	struct index *x = index_of(c);
-	struct fault ignored = FAULT_NONE;
 
-	/* A failed COMMIT may have rolled back by itself. */
-	if (x->db != NULL && sqlite3_get_autocommit(x->db) == 0 &&
-	    index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK)
-		index_detach(x);
+	give_up(x);
 	x->writing = false;
 	index_pending_clear(x);
 	index_segments_clear(x);

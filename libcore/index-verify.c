@@ -228,32 +228,22 @@ enum blk_status
 index_verify(struct catalog *c, enum catalog_rows which, struct fault *why)
 {
 	struct index *x = index_of(c);
-	struct fault ignored = FAULT_NONE;
-	bool own =
-	    !x->writing && x->db != NULL && sqlite3_get_autocommit(x->db) != 0;
-	enum blk_status st = BLK_OK;
+	bool own;
+	enum blk_status st = index_read_begin(x, &own, why);
 
-	if (x->writing)
+	if (x->writing && st == BLK_OK)
 		st = index_pending_flush(x, why);
 	if (x->writing && st == BLK_OK)
 		st = index_segments_flush(x, why);
-	if (own)
-		st = index_run(x, SQL_BEGIN, why, "");
-	if (st != BLK_OK)
-		return st;
-	st = compare(x, which, why);
+	if (st == BLK_OK)
+		st = compare(x, which, why);
 	if (st == BLK_OK && is_asked(TABLE_VERSIONS, which))
 		st = integrity(x, "PRAGMA integrity_check(versions)", why);
 	if (st == BLK_OK && is_asked(TABLE_LINKS, which))
 		st = integrity(x, "PRAGMA integrity_check(links)", why);
 	if (st == BLK_OK)
 		st = integrity(x, "PRAGMA integrity_check(segments)", why);
-	if (own && index_run(x, SQL_ROLLBACK, &ignored, "") != BLK_OK &&
-	    st == BLK_OK) {
-		*why = ignored;
-		st = BLK_FAILED;
-	}
-	return st;
+	return index_read_end(x, own, st, why);
 }
 
 /* --- sweeping --- */
