@@ -31,7 +31,7 @@ index_detach(struct index *x)
 		sqlite3_close(x->db);
 	x->db = NULL;
 	x->writing = false;
-	x->held = x->memo.known = false;
+	x->held = x->keep = x->memo.known = false;
 	index_pending_release(x);
 	index_row_release(&x->row);
 	x->version = 0;

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REST_MAX ((size_t)1 << 24) /* bytes of a text: 300000 copies */
-#define SOME ((size_t)1 << 13)     /* ids that are changed at a time */
-#define AHEAD 8                    /* ids: see fetch_ahead */
+#define SOME ((size_t)1 << 13) /* ids that are changed at a time */
+#define AHEAD 8                /* ids: see fetch_ahead */
 
 struct row {
 	const struct digest *id;
@@ -164,7 +163,8 @@ index_pending_flush(struct index *x, struct fault *why)
 	if (n == 0 || !x->writing) /* what is kept is not changed */
 		return BLK_OK;
 	for (int i = 0; i < INDEX_LOT; i++)
-		f.added.row[i].c.rest.max = f.set.row[i].c.rest.max = REST_MAX;
+		f.added.row[i].c.rest.max = f.set.row[i].c.rest.max =
+		    INDEX_REST_MAX;
 	st = idmap_sorted(&x->pending.at, &e, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		fetch_ahead(x, &e[i], n - i);
@@ -198,6 +198,17 @@ keep_row(struct index *x, const struct index_row *r, struct fault *why)
 	return st == BLK_OK ? index_pending_take(x, of, r, why) : st;
 }
 
+/* Is it above all that were shown?  In a tree that is out of order an id may
+ * come again and again. */
+static bool
+is_above(const struct some *some, const struct digest *last, bool any,
+    const struct digest *id)
+{
+	return any ? digest_compare(id, last) > 0
+	           : some->low_len != DIGEST_LEN ||
+	        memcmp(id->byte, some->low, DIGEST_LEN) > 0;
+}
+
 /* Keep the rows of the first ids, and go on behind them: *more may follow.
  * Where not one of them is sound there is no way on. */
 static enum blk_status
@@ -205,6 +216,7 @@ load_some(struct index *x, struct some *some, bool *more, struct fault *why)
 {
 	const size_t most = x->o.pending_ids < SOME ? x->o.pending_ids : SOME;
 	size_t rows = 0, kept = 0;
+	struct digest last = { 0 };
 	enum blk_status st;
 	sqlite3_stmt *s;
 	int rc = SQLITE_DONE;
@@ -220,13 +232,19 @@ load_some(struct index *x, struct some *some, bool *more, struct fault *why)
 			st = BLK_OK;
 			continue;
 		}
+		if (st == BLK_OK &&
+		    !is_above(some, &last, kept > 0, &x->row.id))
+			st = index_unsound(x, TABLE_FACTS, why);
 		if (st == BLK_OK)
 			st = keep_row(x, &x->row, why);
-		if (st == BLK_OK && kept++ == 0)
-			some->low_len = DIGEST_LEN;
-		memcpy(some->low, x->row.id.byte, DIGEST_LEN);
+		last = x->row.id;
+		kept++;
 	}
 	index_done(s);
+	if (kept > 0) {
+		memcpy(some->low, last.byte, DIGEST_LEN);
+		some->low_len = DIGEST_LEN;
+	}
 	*more = rows == most;
 	if (st == BLK_OK && rc != SQLITE_DONE)
 		st = index_fault(x, rc, why);

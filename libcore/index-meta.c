@@ -102,6 +102,9 @@ index_meta_write(struct index *x, struct fault *why)
 	    t->names, t->lost, t->damaged, m->stale, m->stale_max, m->slice);
 }
 
+/* More are none: a count that went below zero, or was never one. */
+#define ROWS_MAX ((uint64_t)INT64_MAX)
+
 static bool
 table_named(const char *name, enum index_table *t)
 {
@@ -124,9 +127,12 @@ index_sums_read(struct index *x, struct fault *why)
 	st = index_prepare(x, SQL_SUMS, &s, why);
 	while (st == BLK_OK) {
 		st = index_step(x, s, TABLE_SUMS, why);
-		if (st == BLK_OK && table_named(column_text(s, 0), &t))
-			x->sum[t] = (struct index_sum){ column_u64(s, 1),
-				column_u64(s, 2), false };
+		if (st != BLK_OK || !table_named(column_text(s, 0), &t))
+			continue;
+		x->sum[t] = (struct index_sum){ column_u64(s, 1),
+			column_u64(s, 2), false };
+		if (x->sum[t].rows > ROWS_MAX)
+			st = index_unsound(x, TABLE_SUMS, why);
 	}
 	index_done(s);
 	return st == BLK_ABSENT ? BLK_OK : st;
@@ -140,7 +146,9 @@ index_sums_write(struct index *x, struct fault *why)
 	for (int i = TABLE_SEGMENTS; st == BLK_OK && i < TABLES; i++) {
 		struct index_sum *sum = &x->sum[i];
 
-		if (sum->changed)
+		if (sum->rows > ROWS_MAX) /* fewer than none were taken out */
+			st = index_unsound(x, TABLE_SUMS, why);
+		if (st == BLK_OK && sum->changed)
 			st = index_put(x, SQL_SUM_SET, TABLE_SUMS, NULL, why,
 			    "tuu", index_table_name((enum index_table)i),
 			    sum->rows, sum->sum);

@@ -244,30 +244,44 @@ index_damage_note(struct catalog *c, const struct digest *segment,
 	return st;
 }
 
-enum blk_status
-index_damage_save(struct index *x, struct index_damage *d, struct fault *why)
+/* All notes; where lenient those that can be read. */
+static enum blk_status
+collect_notes(
+    struct index *x, struct index_damage *d, bool lenient, struct fault *why)
 {
 	struct fault ignored = FAULT_NONE;
-	enum blk_status st;
 	sqlite3_stmt *s = NULL;
+	enum blk_status st;
+	int rc = SQLITE_DONE;
 
-	if (index_prepare_text(x, "SELECT segment, ordinal, chk FROM damage",
-	        &s, &ignored) != BLK_OK)
-		return BLK_OK;
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (!index_row_sound(s, TABLE_DAMAGE))
+	st = index_prepare_text(x, "SELECT segment, ordinal, chk FROM damage",
+	    &s, lenient ? &ignored : why);
+	if (st != BLK_OK)
+		return lenient ? BLK_OK : st;
+	while (st == BLK_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		bool sound = index_row_sound(s, TABLE_DAMAGE);
+
+		if (!sound && !lenient)
+			st = index_unsound(x, TABLE_DAMAGE, why);
+		if (!sound)
 			continue;
 		st = array_grow((void **)&d->note, d->notes, &d->cap,
 		    sizeof(*d->note), why);
-		if (st != BLK_OK) {
-			sqlite3_finalize(s);
-			return st;
-		}
+		if (st != BLK_OK)
+			break;
 		column_digest(s, 0, &d->note[d->notes].segment);
 		d->note[d->notes++].ordinal = (uint32_t)column_u64(s, 1);
 	}
+	if (st == BLK_OK && rc != SQLITE_DONE && !lenient)
+		st = index_fault(x, rc, why);
 	sqlite3_finalize(s);
-	return BLK_OK;
+	return st;
+}
+
+enum blk_status
+index_damage_save(struct index *x, struct index_damage *d, struct fault *why)
+{
+	return collect_notes(x, d, true, why);
 }
 
 enum blk_status
@@ -289,7 +303,7 @@ index_damage_each(struct catalog *c,
     void *arg, struct fault *why)
 {
 	struct index_damage d = { .note = NULL };
-	enum blk_status st = index_damage_save(index_of(c), &d, why);
+	enum blk_status st = collect_notes(index_of(c), &d, false, why);
 
 	for (size_t i = 0; st == BLK_OK && i < d.notes; i++)
 		st = visit(arg, &d.note[i].segment, d.note[i].ordinal, why);

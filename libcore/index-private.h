@@ -169,6 +169,7 @@ struct index_columns {
 };
 
 #define INDEX_NO_FACT UINT32_MAX
+#define INDEX_REST_MAX ((size_t)1 << 24) /* bytes of rest: 300000 copies */
 
 struct index_pended {
 	uint32_t first; /* fact, or INDEX_NO_FACT */

@@ -181,10 +181,17 @@ index_row_read(
 	bool sound;
 	struct check k;
 
+	/* An id is in the check by its bytes; what stands there as something
+	 * else would be one of zeros. */
+	if (sqlite3_column_type(s, 0) != SQLITE_BLOB ||
+	    sqlite3_column_bytes(s, 0) != DIGEST_LEN)
+		return index_unsound(x, TABLE_FACTS, why);
 	if (more)
 		rest = (const char *)sqlite3_column_text(s, 7);
 	if (more && rest == NULL)
 		return fault_nomem(why);
+	if ((size_t)sqlite3_column_bytes(s, 7) > INDEX_REST_MAX)
+		return index_unsound(x, TABLE_FACTS, why);
 	column_digest(s, 0, &r->id);
 	r->chk = (uint32_t)sqlite3_column_int(s, 8);
 	check_begin(&k, TABLE_FACTS);

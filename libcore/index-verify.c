@@ -282,7 +282,7 @@ index_sweep(struct index *x, bool all, struct fault *why)
 {
 	struct index_meta *m = &x->meta;
 	uint64_t rows = x->sum[TABLE_FACTS].rows, from = m->slice, gone = 0;
-	uint64_t slices = SWEEP_ROWS * INDEX_SLICES / (rows + 1) + 1;
+	uint64_t slices;
 	enum blk_status st;
 
 	if (m->stale == 0 ||
@@ -290,6 +290,7 @@ index_sweep(struct index *x, bool all, struct fault *why)
 	        (m->stale < SWEEP_LEAST ||
 	            (double)m->stale * STALE_ROWS < (double)rows / 4)))
 		return BLK_OK;
+	slices = SWEEP_ROWS * INDEX_SLICES / (rows + 1) + 1;
 	if (all)
 		from = 0;
 	if (all || slices > INDEX_SLICES - from)

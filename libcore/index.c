@@ -92,6 +92,19 @@ replace(struct index *x, const uint8_t *old, bool *fresh, const char **reason,
 	return st;
 }
 
+/* Until one stands there that can be used: others may make one as well. */
+static enum blk_status
+replace_any(
+    struct index *x, bool *fresh, const char **reason, struct fault *why)
+{
+	enum blk_status st = BLK_ABSENT;
+
+	for (int i = 0; (st == BLK_ABSENT || st == BLK_CORRUPT) && i < TRIES;
+	     i++)
+		st = replace(x, NULL, fresh, reason, why);
+	return st;
+}
+
 /* --- opening --- */
 
 static mode_t
@@ -155,10 +168,9 @@ open_file(struct index *x, bool *fresh, const char **reason, struct fault *why)
 			st = BLK_ABSENT; /* *reason says why */
 		return st;
 	}
-	for (int i = 0; (st == BLK_ABSENT || st == BLK_CORRUPT) && i < TRIES;
-	     i++)
-		st = replace(x, NULL, fresh, reason, why);
-	return st;
+	return st == BLK_ABSENT || st == BLK_CORRUPT
+	    ? replace_any(x, fresh, reason, why)
+	    : st;
 }
 
 static void
@@ -293,15 +305,16 @@ index_replace(struct catalog *c, bool *fresh, struct fault *why)
 }
 
 enum blk_status
-index_yield(struct catalog *c, bool *replaced, struct fault *why)
+index_yield(struct catalog *c, bool *replaced, bool *fresh, const char **reason,
+    struct fault *why)
 {
 	struct index *x = index_of(c);
-	const char *reason;
 	enum blk_status st;
 	struct stat sb;
 
 	index_release(c);
-	*replaced = false;
+	*replaced = *fresh = false;
+	*reason = NULL;
 	if (x->o.in_memory)
 		return BLK_OK;
 	st = lock(x, false, why);
@@ -314,7 +327,9 @@ index_yield(struct catalog *c, bool *replaced, struct fault *why)
 	    sb.st_dev == x->dev && sb.st_ino == x->ino)
 		return BLK_OK;
 	*replaced = true;
-	st = index_attach(x, &reason, why);
+	st = index_attach(x, reason, why);
+	if ((st == BLK_ABSENT || st == BLK_CORRUPT) && !x->o.read_only)
+		return replace_any(x, fresh, reason, why);
 	if (st == BLK_ABSENT)
 		st = fault(why, BLK_CORRUPT, "index %s is gone", x->path);
 	return st;

@@ -71,11 +71,13 @@ MUST_USE enum blk_status index_replace(
 /*
  * Release and retake the shared lock, so that who waits to replace the file
  * gets a turn; *replaced tells that another file stands there now (it was
- * reopened: all that was read before is void).  For long sessions, at each
+ * reopened: all that was read before is void).  Where none stands there that
+ * can be used, as when who replaced it did not live to the end, an empty one is
+ * made: *fresh, and *reason as index_open says it.  For long sessions, at each
  * sync.
  */
-MUST_USE enum blk_status index_yield(
-    struct catalog *c, bool *replaced, struct fault *why);
+MUST_USE enum blk_status index_yield(struct catalog *c, bool *replaced,
+    bool *fresh, const char **reason, struct fault *why);
 
 /* Sweep what dropped segments left, when there is much of it, and give free
  * pages back when a quarter of the file is free. */

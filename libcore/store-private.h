@@ -86,6 +86,12 @@ MUST_USE enum blk_status store_apply_own(struct store *s,
 MUST_USE enum blk_status store_apply(struct store *s, const struct commit *k,
     const struct state_source *src, bool *applied, struct fault *why);
 
+/* --- store.c --- */
+
+/* Say that the index was made empty, and why; of one that was sound there is
+ * nothing to say. */
+void store_say_fresh(struct store *s, const char *reason);
+
 /* --- store-log.c --- */
 
 struct run { /* of commits */

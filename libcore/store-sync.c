@@ -495,13 +495,16 @@ enum blk_status
 store_sync(struct store *s, struct fault *why)
 {
 	enum blk_status st;
-	bool replaced = false;
+	bool replaced = false, fresh = false;
+	const char *reason = NULL;
 
 	s->broken = false;
 	if (s->own_index) {
-		st = index_yield(s->catalog, &replaced, why);
+		st = index_yield(s->catalog, &replaced, &fresh, &reason, why);
 		if (st != BLK_OK)
 			return st;
+		if (fresh)
+			store_say_fresh(s, reason);
 		s->crossed = s->crossed || replaced;
 	}
 	st = catch_up(s, why);

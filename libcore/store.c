@@ -227,9 +227,8 @@ has_history(struct store *s)
 	    newest > 0;
 }
 
-/* The index was made empty; of one that was sound there is nothing to say. */
-static void
-say_fresh(struct store *s, const char *reason)
+void
+store_say_fresh(struct store *s, const char *reason)
 {
 	if (reason != NULL && reason[0] != '\0')
 		store_warn(s, "index: %s; it is made again", reason);
@@ -264,7 +263,7 @@ open_catalog(struct store *s, struct fault *why)
 	st = index_open(&o, &s->catalog, &fresh, &reason, why);
 	s->own_index = st == BLK_OK;
 	if (st == BLK_OK && fresh)
-		say_fresh(s, reason);
+		store_say_fresh(s, reason);
 	free(dir);
 	return st;
 }

@@ -88,6 +88,32 @@ refused() {
 	wait "$pid"
 }
 
+@test "an index that another left half made ends no batch" {
+	local left
+
+	for left in gone empty; do
+		coproc BATCH { exec blk-put --batch 3>&- 2>err; }
+		pid=$BATCH_PID
+		printf '1 n\na\ncommit\n' >&"${BATCH[1]}"
+		IFS= read -r -t 10 answer <&"${BATCH[0]}"
+		IFS= read -r -t 10 answer <&"${BATCH[0]}"
+		[[ $answer == committed* ]]
+		rm "$BLK_STORE"/index-1.db*
+		[ "$left" = gone ] || : >"$BLK_STORE/index-1.db"
+		printf '1 %s\nb\ncommit\n' "$left" >&"${BATCH[1]}"
+		IFS= read -r -t 10 answer <&"${BATCH[0]}"
+		IFS= read -r -t 10 answer <&"${BATCH[0]}"
+		[[ $answer == committed* ]] || fail "$left: $answer, $(cat err)"
+		eval "exec ${BATCH[1]}>&-"
+		wait "$pid" || fail "$left: $? $(cat err)"
+		[ "$(wc -l <err)" -eq 1 ] || fail "$left: $(cat err)"
+		grep -q '^blk-put: index: .* made ' err
+		[ "$(blk-get "$left")" = b ]
+		[ "$(blk-get n)" = a ]
+	done
+	blk-check -q --read-data
+}
+
 @test "get finds pending objects by id, prefix, name, number and from behind" {
 	printf a | blk-put -N n
 	printf '1 n\nb\n1\nc\nget n\nget n@1\nget n@2\nget n@-1\nget %s\nget %s\nget n@3\n' \

@@ -8,7 +8,7 @@ src=$(cd "$1" && pwd)
 build=$2
 
 lcov --quiet --rc lcov_branch_coverage=1 --capture --directory "$build/libcore" \
-	--base-directory "$src" --output-file "$build/all.info"
+	--base-directory "$build" --output-file "$build/all.info"
 lcov --quiet --rc lcov_branch_coverage=1 --extract "$build/all.info" \
 	"$src/libcore/*" --output-file "$build/libcore.info"
 genhtml --quiet --branch-coverage --output-directory "$build/html" "$build/libcore.info"

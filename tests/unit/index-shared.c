@@ -190,13 +190,15 @@ static int
 yield_until_replaced(struct bench *n)
 {
 	struct catalog_totals t;
-	bool replaced = false;
+	bool replaced = false, fresh;
+	const char *reason;
 
 	n->o.lock_wait_ms = 10000;
 	if (reopen(n) != BLK_OK || write(opened[1], "", 1) != 1)
 		return 2;
 	for (int i = 0; i < 60000 && !replaced; i++) { /* a minute */
-		if (index_yield(n->c, &replaced, &n->why) != BLK_OK)
+		if (index_yield(n->c, &replaced, &fresh, &reason, &n->why) !=
+		    BLK_OK)
 			return 3;
 		usleep(1000);
 	}
@@ -212,14 +214,15 @@ static void
 a_long_session_lets_others_replace_the_file(void **state)
 {
 	struct bench *n = *state;
-	bool replaced = true;
+	bool replaced = true, fresh;
+	const char *reason;
 	pid_t pid;
 	char byte;
 
 	n->o.lock_wait_ms = 10000;
 	ok(reopen(n));
 	fill(n, 1, ROWS);
-	ok(index_yield(n->c, &replaced, &n->why));
+	ok(index_yield(n->c, &replaced, &fresh, &reason, &n->why));
 	assert_false(replaced);
 	catalog_close(n->c); /* a child would keep its lock */
 	n->c = NULL;
