@@ -71,38 +71,6 @@ summarize(struct output *out, size_t count, struct fault *why)
 	return st == BLK_OK ? output_finish(out, why) : st;
 }
 
-static bool
-has_any(const struct snapshot_versions *l, const char *glob)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (ref_glob(glob, l->item[i].v.name))
-			return true;
-	return false;
-}
-
-/* A pattern may match nothing, as in blk-ls; what is none has to be there. */
-static enum blk_status
-miss(struct cli *c, struct store *s, const struct snapshot_versions *l,
-    int *code, struct fault *why)
-{
-	for (char **glob = c->operand; *glob != NULL; glob++) {
-		enum blk_status st = BLK_OK;
-		int one = EXIT_DONE;
-
-		if (!has_any(l, *glob) && strpbrk(*glob, "*?[") == NULL)
-			st = ref_absent(
-			    store_catalog(s), *glob, ": no such snapshot", why);
-		if (st == BLK_FAILED || (st != BLK_OK && c->operands == 1))
-			return st;
-		if (st != BLK_OK) {
-			one = cli_fail(c, st, why);
-			*why = (struct fault)FAULT_NONE;
-		}
-		*code = cli_merge(*code, one);
-	}
-	return BLK_OK;
-}
-
 /* *code: as cli_merge has it. */
 static enum blk_status
 list(struct cli *c, struct opened *o, int *code, struct fault *why)
@@ -122,7 +90,7 @@ list(struct cli *c, struct opened *o, int *code, struct fault *why)
 	if (st == BLK_OK)
 		st = snapshot_versions_load(o->store, c->operand, &l, why);
 	if (st == BLK_OK)
-		st = miss(c, o->store, &l, code, why);
+		st = snapshot_versions_miss(c, o->store, &l, code, why);
 	for (size_t i = 0; st == BLK_OK && i < l.count; i++)
 		st = print_snapshot(out, &l.item[i], why);
 	if (st == BLK_OK)
@@ -412,7 +380,7 @@ count_missing(const struct cli *c, const struct snapshot_versions *l)
 	size_t missing = 0;
 
 	for (char **glob = c->operand; *glob != NULL; glob++) {
-		if (has_any(l, *glob))
+		if (snapshot_versions_have(l, *glob))
 			continue;
 		cli_error(c, EXIT_FAILED, "there is no snapshot of %s", *glob);
 		missing++;

@@ -279,10 +279,11 @@ once(struct cli *c, const struct request *r, struct prune *p, struct opened *o,
 	                  : prune_commit(p, o->store, why);
 }
 
-/* Who makes space may have the reserve: once more, all afresh. */
+/* Who makes space may have the reserve: once more, all afresh.  *code: as
+ * cli_merge has it. */
 static enum blk_status
-prune(
-    struct cli *c, const struct request *r, struct prune *p, struct fault *why)
+prune(struct cli *c, const struct request *r, struct prune *p, int *code,
+    struct fault *why)
 {
 	struct opened o = { .store = NULL };
 	enum blk_status st = once(c, r, p, &o, why);
@@ -294,8 +295,11 @@ prune(
 		open_close(&o);
 		st = once(c, r, p, &o, why);
 	}
+	if (st == BLK_OK)
+		st = snapshot_versions_miss(c, o.store, &p->all, code, why);
 	if (st == BLK_OK && p->items == 0 && c->operands > 0)
-		st = fault(why, BLK_ABSENT, "no snapshot matches");
+		st = fault(
+		    why, BLK_ABSENT, "%s: no snapshot matches", c->operand[0]);
 	open_close(&o);
 	return st;
 }
@@ -307,6 +311,7 @@ run(struct cli *c)
 	struct prune p = { .r = &r.prune };
 	struct fault why = FAULT_NONE;
 	enum blk_status st;
+	int code = -1;
 
 	parse(c, &r);
 	cli_catch_stop();
@@ -314,14 +319,16 @@ run(struct cli *c)
 		.progress = cli_progress(c),
 		.damaged = damaged,
 		.arg = c };
-	st = prune(c, &r, &p, &why);
+	st = prune(c, &r, &p, &code, &why);
 	if (st == BLK_OK)
 		st = report(c, &p, r.dry_run, &why);
 	else
 		cli_reraise();
 	prune_release(&p);
 	free(r.tags.word);
-	return cli_end(c, st == BLK_OK ? EXIT_DONE : cli_fail(c, st, &why));
+	if (st != BLK_OK)
+		return cli_end(c, cli_fail(c, st, &why));
+	return cli_end(c, code == -1 ? EXIT_DONE : code);
 }
 
 const struct cli_command backup_prune_command = {

@@ -315,9 +315,12 @@ estimate(struct cli *c, const struct request *r, int *code, struct fault *why)
 	if (st == BLK_OK)
 		st = dedup_estimate(&o, e, r->count, why);
 	progress_stop();
-	if (st == BLK_ABSENT)
-		st = fault(why, BLK_FAILED, "%s: no such file or directory",
-		    c->operand[0]);
+	if (st == BLK_ABSENT) { /* of all there is nothing to be read */
+		*code = cli_error(c, EXIT_INCOMPLETE,
+		    "%s: No such file or directory", c->operand[0]);
+		output_free(out);
+		return BLK_OK;
+	}
 	for (size_t i = 0; st == BLK_OK && i < r->count; i++) {
 		st = print_estimate(out, &e[i], why);
 		sampled = sampled || e[i].sampled;

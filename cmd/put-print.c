@@ -165,7 +165,10 @@ put_print_end(struct put *p, struct fault *why)
 
 	if (st == BLK_OK)
 		st = output_finish(p->out, why);
-	if (st == BLK_OK && p->r->id_file != NULL)
+	/* What was there before stays where nothing came of all that was
+	 * asked for. */
+	if (st == BLK_OK && p->r->id_file != NULL &&
+	    (p->text_len > 0 || p->code == EXIT_DONE))
 		st = write_id_file(p, why);
 	return st;
 }

@@ -96,6 +96,38 @@ snapshot_versions_load(struct store *s, char *const *glob,
 	return st;
 }
 
+bool
+snapshot_versions_have(const struct snapshot_versions *l, const char *glob)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (ref_glob(glob, l->item[i].v.name))
+			return true;
+	return false;
+}
+
+enum blk_status
+snapshot_versions_miss(struct cli *c, struct store *s,
+    const struct snapshot_versions *l, int *code, struct fault *why)
+{
+	for (char **glob = c->operand; *glob != NULL; glob++) {
+		enum blk_status st = BLK_OK;
+		int one = EXIT_DONE;
+
+		if (!snapshot_versions_have(l, *glob) &&
+		    strpbrk(*glob, "*?[") == NULL)
+			st = ref_absent(
+			    store_catalog(s), *glob, ": no such snapshot", why);
+		if (st == BLK_FAILED || (st != BLK_OK && c->operands == 1))
+			return st;
+		if (st != BLK_OK) {
+			one = cli_fail(c, st, why);
+			*why = (struct fault)FAULT_NONE;
+		}
+		*code = cli_merge(*code, one);
+	}
+	return BLK_OK;
+}
+
 enum blk_status
 snapshot_of_ref(struct store *s, const char *ref, struct snapshot_version *out,
     struct fault *why)
@@ -124,8 +156,17 @@ snapshot_of_ref(struct store *s, const char *ref, struct snapshot_version *out,
 	return st;
 }
 
+static bool
+has_control(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == '\177')
+			return true;
+	return false;
+}
+
 /* A tag holds no comma: it stands between tags, here and where one chooses by
- * them. */
+ * them; nor what would break a list of them. */
 void
 snapshot_tags_add(
     const struct cli *c, struct snapshot_list *tags, const char *arg)
@@ -139,6 +180,8 @@ snapshot_tags_add(
 			cli_usage(c, "--tag: '%s' has an empty tag", arg);
 		if (tag.len > TAG_MAX)
 			cli_usage(c, "--tag: longer than %zu bytes", TAG_MAX);
+		if (has_control(tag))
+			cli_usage(c, "--tag: a tag has no control characters");
 		if (snapshot_list_add(tags, tag, &why) != BLK_OK)
 			exit(cli_error(c, EXIT_FAILED, "%s", why.text));
 		at += tag.len;

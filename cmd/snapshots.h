@@ -50,6 +50,20 @@ void snapshot_versions_release(struct snapshot_versions *l);
 MUST_USE enum blk_status snapshot_versions_load(struct store *s,
     char *const *glob, struct snapshot_versions *l, struct fault *why);
 
+/* Is there one of a name that matches? */
+bool snapshot_versions_have(
+    const struct snapshot_versions *l, const char *glob);
+
+/*
+ * Report each operand of c that names none of l, which was loaded by them.  A
+ * pattern may match nothing, as in blk-ls; what is none has to be there.
+ *
+ * Returns: BLK_OK, *code: as cli_merge has it; what is wrong with the one
+ *          operand that there is; BLK_FAILED.
+ */
+MUST_USE enum blk_status snapshot_versions_miss(struct cli *c, struct store *s,
+    const struct snapshot_versions *l, int *code, struct fault *why);
+
 /* The record of a snapshot; BLK_CORRUPT when it is missing. */
 MUST_USE enum blk_status snapshot_read(struct store *s, const struct digest *id,
     struct snapshot *snap, struct fault *why);

@@ -427,6 +427,29 @@ teardown() {
 	[ "$(blk-ls --versions src | wc -l)" = 2 ]
 }
 
+@test "a tag that would break a list is refused" {
+	mkdir tree
+	for tag in $'a\nb' $'a\tb' $'a\177'; do
+		run -2 --separate-stderr blk-backup create -q --tag "$tag" -N n tree
+		[[ $stderr == *'--tag: '* ]] || fail "$stderr"
+	done
+	blk-backup create -q --tag 'ä b' -N n tree
+}
+
+@test "prune says which name has no snapshot, and prunes the others" {
+	mkdir tree
+	blk-backup create -q -N one tree
+	blk-backup create -q -N one tree
+	run -3 --separate-stderr blk-backup prune -q --keep-last 1 one typo
+	[ "$stderr" = 'blk-backup: typo: no such snapshot' ]
+	[ "$(blk-backup list one | wc -l)" -eq 2 ]
+	run -0 --separate-stderr blk-backup prune -q --keep-last 1 one 'no*'
+	[ -z "$stderr" ]
+	run --separate-stderr blk-backup prune -q --keep-last 1 typo
+	[ "$status" -ne 0 ]
+	[ "$stderr" = 'blk-backup: typo: no such snapshot' ]
+}
+
 @test "prune keeps the newest of a day, week, month and year" {
 	mkdir src
 	for tag in a b c; do

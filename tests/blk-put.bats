@@ -404,6 +404,11 @@ $(sha a)" ]
 	[ "$(cat id)" = "$(sha a)" ]
 	run -1 --separate-stderr blk-put --id-file no/such/dir a
 	[[ $stderr == *'stored, but: no/such/dir: '* ]] || fail "$stderr"
+	# what could not be read leaves no empty one behind
+	run -3 --separate-stderr blk-put --id-file id no-such-file
+	[ "$(cat id)" = "$(sha a)" ]
+	: | blk-put --id-file id -T -
+	[ -e id ] && [ ! -s id ]
 	[ "$(blk-put --id-file - a)" = "$(sha a)" ]
 	run -2 --separate-stderr bash -c 'blk-put --tee --id-file - <a'
 	[[ $stderr == *'--tee needs standard output'* ]] || fail "$stderr"
