@@ -122,6 +122,18 @@ drop_socket(struct scan_dir *d, struct scan_entry *e, struct fault *why)
 	    d, e, e->type == 'S' ? SCAN_SOCKET : SCAN_UNREADABLE, &reason, why);
 }
 
+/* Its time is none that can be held: the nearest is, see scan-stat.c. */
+static enum blk_status
+say_time(struct scan_dir *d, struct scan_entry *e, struct fault *why)
+{
+	struct fault reason = FAULT_NONE;
+
+	fault(&reason, BLK_INVALID, "its time is %s can be held; taken as that",
+	    e->stat.mtime < 0 ? "before 1677, the first that"
+	                      : "after 2262, the last that");
+	return scan_report(d, e, SCAN_METADATA, &reason, why);
+}
+
 /* Look at one entry; it is in SCAN_FAILED when it is to be left out. */
 static enum blk_status
 look(struct scan *s, struct scan_dir *d, struct scan_entry *e, uint8_t kind,
@@ -144,6 +156,9 @@ look(struct scan *s, struct scan_dir *d, struct scan_entry *e, uint8_t kind,
 		e->state = SCAN_FAILED;
 	else if (e->type == 'S' || e->type == '?')
 		st = drop_socket(d, e, why);
+	else if (d->seed == NULL &&
+	    (e->stat.mtime == INT64_MIN || e->stat.mtime == INT64_MAX))
+		st = say_time(d, e, why);
 	return st;
 }
 

@@ -427,6 +427,19 @@ teardown() {
 	[ "$(blk-ls --versions src | wc -l)" = 2 ]
 }
 
+@test "a time that cannot be held is said, and the file is taken" {
+	mkdir tree
+	echo a >tree/far
+	touch -d '2400-01-01 UTC' tree/far
+	[ "$(stat -c %Y tree/far)" -gt 9223372036 ] ||
+		skip 'no such times on this file system'
+	for i in 1 2; do
+		run -3 --separate-stderr blk-backup create -q -N n tree
+		[[ $stderr == *far:*'after 2262'* ]] || fail "$i: $stderr"
+	done
+	[ "$(blk-get n:far)" = a ]
+}
+
 @test "a tag that would break a list is refused" {
 	mkdir tree
 	for tag in $'a\nb' $'a\tb' $'a\177'; do
