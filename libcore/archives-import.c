@@ -1,16 +1,13 @@
 /*
  * An archive as a snapshot.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "archives-batch.h"
-#include "archives-private.h"
+#include "archives-input.h"
 #include "writer.h"
 
-#define READ_SIZE ((size_t)1 << 20)
 #define ZEROS ((size_t)1 << 20)
 #define MAX_BYTES ((uint64_t)1 << 40)
 #define MAX_NAMES ((uint64_t)1 << 30)
@@ -18,14 +15,9 @@
 
 struct import {
 	struct store *s;
-	int fd;
-	uint8_t *block; /* READ_SIZE */
-	bool begun;     /* the first block was read */
-	int unread;     /* errno: a block could not be read; 0: all well */
-	struct archives_locale locale;
+	struct archives_input in;
 	const struct archives_import_options *o;
 	struct archives_totals *t, own_totals;
-	struct archive *a;
 	struct writer *w;
 	struct lane *lane; /* of long files, and of trees */
 	struct batches *batches;
@@ -44,12 +36,6 @@ static void
 count(uint64_t *total, uint64_t n)
 {
 	__atomic_fetch_add(total, n, __ATOMIC_RELAXED);
-}
-
-static bool
-stopped(const struct import *m)
-{
-	return m->o->stop != NULL && m->o->stop(m->o->arg);
 }
 
 static enum blk_status
@@ -141,7 +127,7 @@ add_bytes(struct import *m, struct content *c, const void *data, uint64_t len,
 	while (st == BLK_OK && len > 0) {
 		size_t n = data != NULL || len < ZEROS ? (size_t)len : ZEROS;
 
-		if (stopped(m))
+		if (archives_stopped(m->o))
 			return fault(why, BLK_BUSY, "stopped");
 		if (c->room != NULL)
 			memcpy(c->room + c->len, data != NULL ? data : m->zeros,
@@ -153,20 +139,6 @@ add_bytes(struct import *m, struct content *c, const void *data, uint64_t len,
 		len -= n;
 	}
 	return st;
-}
-
-/* A damaged archive: what libarchive says.  One that could not be read, or
- * held, is not known to be damaged. */
-static enum blk_status
-damaged(struct import *m, struct fault *why)
-{
-	if (m->unread != 0) {
-		errno = m->unread;
-		return fault_sys(why, "read");
-	}
-	if (archive_errno(m->a) == ENOMEM)
-		return fault_nomem(why);
-	return archives_fault(m->a, BLK_INVALID, why);
 }
 
 /* *batched: the size is known, the id is not: see batches_add. */
@@ -187,12 +159,12 @@ take_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
 		la_int64_t offset;
 		size_t len;
 		int result =
-		    archive_read_data_block(m->a, &data, &len, &offset);
+		    archive_read_data_block(m->in.a, &data, &len, &offset);
 
 		if (result == ARCHIVE_EOF)
 			break;
 		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
-			return damaged(m, why);
+			return archives_input_fault(&m->in, why);
 		if (offset < 0 || (uint64_t)offset < at)
 			return fault(why, BLK_INVALID, "holes that overlap");
 		st = add_bytes(m, &c, NULL, (uint64_t)offset - at, why);
@@ -318,89 +290,22 @@ take_member(struct import *m, struct archive_entry *n, struct fault *why)
 
 /* --- the archive --- */
 
-/*
- * Names in zip archives may be in several alphabets and are converted; those
- * in the others are bytes, which libarchive hands on as they are, without
- * what it calls normalizing, only where the locale has no alphabet for them.
- */
-static void
-choose_locale(struct import *m, size_t len)
-{
-	bool zip = len >= 2 && memcmp(m->block, "PK", 2) == 0;
-
-	archives_locale_enter(&m->locale, zip ? "C.UTF-8" : "C");
-	m->begun = true;
-}
-
-static la_ssize_t
-read_block(struct archive *a, void *arg, const void **block)
-{
-	struct import *m = arg;
-	ssize_t n;
-
-	do
-		n = read(m->fd, m->block, READ_SIZE);
-	while (n == -1 && errno == EINTR && !stopped(m));
-	if (n == -1) {
-		m->unread = errno;
-		archive_set_error(a, errno, "read");
-		return -1;
-	}
-	if (!m->begun)
-		choose_locale(m, (size_t)n);
-	*block = m->block;
-	return n;
-}
-
-static enum blk_status
-open_archive(struct import *m, struct fault *why)
-{
-	struct archive *a = m->a = archive_read_new();
-
-	if (a == NULL)
-		return fault_nomem(why);
-	/* WARN: it would run a program for a format that it was built
-	 * without. */
-	if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_compress(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lzma(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lz4(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
-	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
-	    archive_read_support_format_cpio(a) != ARCHIVE_OK ||
-	    (m->o->zip && archive_read_support_format_zip(a) < ARCHIVE_WARN) ||
-	    archive_read_open(a, m, NULL, read_block, NULL) != ARCHIVE_OK)
-		return damaged(m, why);
-	return BLK_OK;
-}
-
 static enum blk_status
 read_members(struct import *m, struct fault *why)
 {
-	enum blk_status st = BLK_OK;
+	struct archive_entry *n;
+	enum blk_status st = archives_input_next(&m->in, &n, why);
 
-	while (st == BLK_OK) {
-		struct archive_entry *n;
-		int result = archive_read_next_header(m->a, &n);
-
-		if (result == ARCHIVE_EOF)
-			break;
-		if (result == ARCHIVE_RETRY)
-			continue;
-		if (result == ARCHIVE_FATAL || result == ARCHIVE_FAILED)
-			return damaged(m, why);
-		st = stopped(m) ? fault(why, BLK_BUSY, "stopped")
-		                : take_member(m, n, why);
+	while (st == BLK_OK && n != NULL) {
+		st = archives_stopped(m->o) ? fault(why, BLK_BUSY, "stopped")
+		                            : take_member(m, n, why);
 		if (st == BLK_INVALID)
 			st = fault_in(
 			    why, st, "%s", m->path != NULL ? m->path : "?");
 		m->path = NULL;
+		if (st == BLK_OK)
+			st = archives_input_next(&m->in, &n, why);
 	}
-	/* Nothing at all is an archive to libarchive. */
-	if (st == BLK_OK && archive_filter_bytes(m->a, -1) == 0)
-		st = fault(why, BLK_INVALID, "it is empty");
 	return st;
 }
 
@@ -412,7 +317,7 @@ store_dir(
 {
 	struct import *m = arg;
 
-	if (stopped(m))
+	if (archives_stopped(m->o))
 		return fault(why, BLK_BUSY, "stopped");
 	if (m->o->dry_run)
 		return BLK_OK;
@@ -536,15 +441,14 @@ run(struct import *m, struct archives_result *r, struct fault *why)
 	enum blk_status st;
 
 	m->zeros = calloc(1, ZEROS);
-	m->block = malloc(READ_SIZE);
-	if (m->zeros == NULL || m->block == NULL)
+	if (m->zeros == NULL)
 		return fault_nomem(why);
 	st = names_init(
 	    &m->names, m->o->max_names > 0 ? m->o->max_names : MAX_NAMES, why);
 	if (st == BLK_OK)
 		st = begin_snapshot(m, why);
 	if (st == BLK_OK)
-		st = open_archive(m, why);
+		st = archives_input_open(&m->in, why);
 	if (st == BLK_OK && !m->o->dry_run)
 		st = open_writer(m, jobs, why);
 	if (st == BLK_OK)
@@ -574,14 +478,12 @@ archives_import(struct store *s, int fd,
 		return fault_nomem(why);
 	m->s = s;
 	m->o = o;
-	m->fd = fd;
+	m->in = (struct archives_input){ .fd = fd, .o = o };
 	m->t = o->totals != NULL ? o->totals : &m->own_totals;
 	m->max_bytes = o->max_bytes > 0 ? o->max_bytes : MAX_BYTES;
 	m->said.acl.max = m->said.acl_default.max = TREE_LINE_MAX;
 	st = run(m, r, why);
-	if (m->a != NULL)
-		(void)archive_read_free(m->a);
-	archives_locale_leave(&m->locale);
+	archives_input_close(&m->in);
 	batches_free(m->batches);
 	writer_close(m->w); /* gives up what was not committed */
 	names_release(&m->names);
@@ -589,7 +491,6 @@ archives_import(struct store *s, int fd,
 	buf_release(&m->said.acl);
 	buf_release(&m->said.acl_default);
 	free(m->zeros);
-	free(m->block);
 	free(m);
 	return st;
 }

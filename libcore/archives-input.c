@@ -1,0 +1,119 @@
+/*
+ * The bytes of an archive, and what libarchive makes of them.
+ */
+#include "archives-input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_SIZE ((size_t)1 << 20)
+
+bool
+archives_stopped(const struct archives_import_options *o)
+{
+	return o->stop != NULL && o->stop(o->arg);
+}
+
+/* A damaged archive: what libarchive says.  One that could not be read, or
+ * held, is not known to be damaged. */
+enum blk_status
+archives_input_fault(const struct archives_input *in, struct fault *why)
+{
+	if (in->unread != 0) {
+		errno = in->unread;
+		return fault_sys(why, "read");
+	}
+	if (archive_errno(in->a) == ENOMEM)
+		return fault_nomem(why);
+	return archives_fault(in->a, BLK_INVALID, why);
+}
+
+/*
+ * Names in zip archives may be in several alphabets and are converted; those
+ * in the others are bytes, which libarchive hands on as they are, without
+ * what it calls normalizing, only where the locale has no alphabet for them.
+ */
+static void
+choose_locale(struct archives_input *in, size_t len)
+{
+	bool zip = len >= 2 && memcmp(in->block, "PK", 2) == 0;
+
+	archives_locale_enter(&in->locale, zip ? "C.UTF-8" : "C");
+	in->begun = true;
+}
+
+static la_ssize_t
+read_block(struct archive *a, void *arg, const void **block)
+{
+	struct archives_input *in = arg;
+	ssize_t n;
+
+	do
+		n = read(in->fd, in->block, READ_SIZE);
+	while (n == -1 && errno == EINTR && !archives_stopped(in->o));
+	if (n == -1) {
+		in->unread = errno;
+		archive_set_error(a, errno, "read");
+		return -1;
+	}
+	if (!in->begun)
+		choose_locale(in, (size_t)n);
+	*block = in->block;
+	return n;
+}
+
+enum blk_status
+archives_input_open(struct archives_input *in, struct fault *why)
+{
+	struct archive *a = in->a = archive_read_new();
+
+	in->block = malloc(READ_SIZE);
+	if (a == NULL || in->block == NULL)
+		return fault_nomem(why);
+	/* WARN: it would run a program for a format that it was built
+	 * without. */
+	if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_compress(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_lzma(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_lz4(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
+	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_format_cpio(a) != ARCHIVE_OK ||
+	    (in->o->zip && archive_read_support_format_zip(a) < ARCHIVE_WARN) ||
+	    archive_read_open(a, in, NULL, read_block, NULL) != ARCHIVE_OK)
+		return archives_input_fault(in, why);
+	return BLK_OK;
+}
+
+void
+archives_input_close(struct archives_input *in)
+{
+	if (in->a != NULL)
+		(void)archive_read_free(in->a);
+	archives_locale_leave(&in->locale);
+	free(in->block);
+}
+
+enum blk_status
+archives_input_next(
+    struct archives_input *in, struct archive_entry **n, struct fault *why)
+{
+	int result;
+
+	do
+		result = archive_read_next_header(in->a, n);
+	while (result == ARCHIVE_RETRY);
+	if (result == ARCHIVE_FATAL || result == ARCHIVE_FAILED)
+		return archives_input_fault(in, why);
+	if (result != ARCHIVE_EOF)
+		return BLK_OK;
+	*n = NULL;
+	/* Nothing at all is an archive to libarchive. */
+	return archive_filter_bytes(in->a, -1) > 0
+	    ? BLK_OK
+	    : fault(why, BLK_INVALID, "it is empty");
+}
