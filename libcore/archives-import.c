@@ -163,7 +163,7 @@ take_content(struct import *m, struct archive_entry *n, struct tree_entry *e,
 
 		if (result == ARCHIVE_EOF)
 			break;
-		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+		if (result != ARCHIVE_OK) /* WARN: a checksum, a size */
 			return archives_input_fault(&m->in, why);
 		if (offset < 0 || (uint64_t)offset < at)
 			return fault(why, BLK_INVALID, "holes that overlap");

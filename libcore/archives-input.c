@@ -98,16 +98,29 @@ archives_input_close(struct archives_input *in)
 	free(in->block);
 }
 
+/*
+ * RETRY: a header that its checksum does not fit.  What comes behind could be
+ * looked for, but would leave out members that nobody knows of.  WARN: a cpio
+ * archive has bytes between its members; in others it is about one property
+ * of a member.
+ */
+static bool
+is_damage(const struct archives_input *in, int result)
+{
+	int format = archive_format(in->a) & ARCHIVE_FORMAT_BASE_MASK;
+
+	return result == ARCHIVE_FATAL || result == ARCHIVE_FAILED ||
+	    result == ARCHIVE_RETRY ||
+	    (result == ARCHIVE_WARN && format == ARCHIVE_FORMAT_CPIO);
+}
+
 enum blk_status
 archives_input_next(
     struct archives_input *in, struct archive_entry **n, struct fault *why)
 {
-	int result;
+	int result = archive_read_next_header(in->a, n);
 
-	do
-		result = archive_read_next_header(in->a, n);
-	while (result == ARCHIVE_RETRY);
-	if (result == ARCHIVE_FATAL || result == ARCHIVE_FAILED)
+	if (is_damage(in, result))
 		return archives_input_fault(in, why);
 	if (result != ARCHIVE_EOF)
 		return BLK_OK;

@@ -187,3 +187,55 @@ load backup
 		[ out$jobs/links/7 -ef out$jobs/many/7 ]
 	done
 }
+
+# flip_byte FILE OFFSET
+flip_byte() {
+	local byte
+
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\x$(printf '%02x' $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test "a damaged archive is refused, not taken without what cannot be read" {
+	mkdir src
+	for n in 1 2 3 4 5; do
+		seq "$n" 2000 >"src/$n"
+	done
+	tar -cf a.tar src
+	flip_byte a.tar $((512 + 512 + 9216 + 5))
+	run -2 --separate-stderr blk-backup import -N x a.tar
+	[ "$stderr" = 'blk-backup: a.tar: Damaged tar archive' ] ||
+		fail "$stderr"
+	run -2 blk-backup import -n -N x a.tar
+	run -6 blk-get x
+}
+
+@test "a zip with a byte that its checksum does not fit is refused" {
+	need python3
+	python3 - <<-'end'
+		import zipfile
+		with zipfile.ZipFile("a.zip", "w") as z:
+		    z.writestr("one", "hello")
+	end
+	flip_byte a.zip "$(grep -obUa hello a.zip | cut -d: -f1)"
+	run -2 --separate-stderr blk-backup import --zip -N x a.zip
+	[[ $stderr == 'blk-backup: a.zip: one: ZIP bad CRC'* ]] ||
+		fail "$stderr"
+}
+
+@test "bytes that belong to no member of a cpio archive are damage" {
+	need bsdtar
+	mkdir src
+	echo one >src/1
+	seq 1000 >src/2
+	bsdtar -C src --format newc -cf a.cpio 1 2
+	{
+		head -c 116 a.cpio
+		echo stray
+		tail -c +117 a.cpio
+	} >b.cpio
+	run -2 --separate-stderr blk-backup import -N x b.cpio
+	[[ $stderr == 'blk-backup: b.cpio: Skipped '* ]] || fail "$stderr"
+	run -6 blk-get x
+}
