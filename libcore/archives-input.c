@@ -44,6 +44,15 @@ choose_locale(struct archives_input *in, size_t len)
 	in->begun = true;
 }
 
+static void
+note_used(struct archives_input *in, size_t len)
+{
+	while (len > 0 && in->block[len - 1] == 0)
+		len--;
+	if (len > 0 && in->at + len > in->used)
+		in->used = in->at + len;
+}
+
 static la_ssize_t
 read_block(struct archive *a, void *arg, const void **block)
 {
@@ -60,6 +69,9 @@ read_block(struct archive *a, void *arg, const void **block)
 	}
 	if (!in->begun)
 		choose_locale(in, (size_t)n);
+	if (!in->any)
+		note_used(in, (size_t)n);
+	in->at += (uint64_t)n;
 	*block = in->block;
 	return n;
 }
@@ -98,6 +110,12 @@ archives_input_close(struct archives_input *in)
 	free(in->block);
 }
 
+static int
+format_of(const struct archives_input *in)
+{
+	return archive_format(in->a) & ARCHIVE_FORMAT_BASE_MASK;
+}
+
 /*
  * RETRY: a header that its checksum does not fit.  What comes behind could be
  * looked for, but would leave out members that nobody knows of.  WARN: a cpio
@@ -107,11 +125,38 @@ archives_input_close(struct archives_input *in)
 static bool
 is_damage(const struct archives_input *in, int result)
 {
-	int format = archive_format(in->a) & ARCHIVE_FORMAT_BASE_MASK;
-
 	return result == ARCHIVE_FATAL || result == ARCHIVE_FAILED ||
 	    result == ARCHIVE_RETRY ||
-	    (result == ARCHIVE_WARN && format == ARCHIVE_FORMAT_CPIO);
+	    (result == ARCHIVE_WARN && format_of(in) == ARCHIVE_FORMAT_CPIO);
+}
+
+/*
+ * Zeros are a tar without members, and images of disks may begin with as
+ * many: then something comes behind them.  What is compressed is not looked
+ * at, for there libarchive has the bytes.
+ */
+static enum blk_status
+check_empty(struct archives_input *in, struct fault *why)
+{
+	uint64_t end = (uint64_t)archive_filter_bytes(in->a, 0);
+	const void *block;
+	la_ssize_t n = 1;
+
+	if (archive_filter_bytes(in->a, -1) == 0) /* an archive to libarchive */
+		return fault(why, BLK_INVALID, "it is empty");
+	if (format_of(in) != ARCHIVE_FORMAT_TAR ||
+	    archive_filter_code(in->a, 0) != ARCHIVE_FILTER_NONE)
+		return BLK_OK;
+	while (n > 0 && in->used <= end) {
+		if (archives_stopped(in->o))
+			return fault(why, BLK_BUSY, "stopped");
+		n = read_block(in->a, in, &block);
+	}
+	if (n < 0)
+		return archives_input_fault(in, why);
+	return in->used <= end
+	    ? BLK_OK
+	    : fault(why, BLK_INVALID, "no archive that is known");
 }
 
 enum blk_status
@@ -122,11 +167,10 @@ archives_input_next(
 
 	if (is_damage(in, result))
 		return archives_input_fault(in, why);
-	if (result != ARCHIVE_EOF)
-		return BLK_OK;
-	*n = NULL;
-	/* Nothing at all is an archive to libarchive. */
-	return archive_filter_bytes(in->a, -1) > 0
-	    ? BLK_OK
-	    : fault(why, BLK_INVALID, "it is empty");
+	if (result == ARCHIVE_EOF) {
+		*n = NULL;
+		return in->any ? BLK_OK : check_empty(in, why);
+	}
+	in->any = true;
+	return BLK_OK;
 }

@@ -12,8 +12,12 @@ struct archives_input {
 	struct archive *a;
 	struct archives_locale locale;
 	uint8_t *block;
-	bool begun; /* the first block was read */
-	int unread; /* errno: a block could not be read; 0: all well */
+	bool begun;  /* the first block was read */
+	int unread;  /* errno: a block could not be read; 0: all well */
+	uint64_t at; /* where the next block begins */
+
+	bool any;      /* a member was read */
+	uint64_t used; /* before one: the bytes behind this are zero */
 };
 
 /* Has the run been asked to stop? */

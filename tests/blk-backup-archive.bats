@@ -239,3 +239,26 @@ flip_byte() {
 	[[ $stderr == 'blk-backup: b.cpio: Skipped '* ]] || fail "$stderr"
 	run -6 blk-get x
 }
+
+@test "zeros are an empty archive, zeros ahead of anything else are none" {
+	tar -cf empty.tar -T /dev/null
+	blk-backup import -q empty.tar
+	[ -z "$(blk-ls empty:)" ]
+	{
+		tar --format=pax --pax-option=comment=none -cf - -T /dev/null
+		head -c 10240 /dev/zero
+	} | blk-backup import -q -N empty
+	for size in 1024 32768 3000000; do
+		{
+			head -c "$size" /dev/zero
+			echo CD001
+			head -c 5000 /dev/zero
+		} >image
+		run -2 --separate-stderr blk-backup import -N x image
+		[ "$stderr" = 'blk-backup: image: no archive that is known' ] ||
+			fail "$stderr"
+		run -2 blk-backup import --zip -N x image
+		run -2 bash -c 'cat image | blk-backup import -N x'
+	done
+	run -6 blk-get x
+}
