@@ -27,6 +27,7 @@ enum {
 /* What both tell of. */
 struct run {
 	struct cli *c;
+	const char *whole; /* what a problem of no path is about */
 	struct progress *progress;
 	struct archives_totals totals;
 };
@@ -36,6 +37,8 @@ problem(void *arg, struct span path, const char *reason)
 {
 	const struct run *r = arg;
 
+	if (path.len == 0)
+		path = span_str(r->whole);
 	cli_error(
 	    r->c, EXIT_INCOMPLETE, "%.*s: %s", (int)path.len, path.p, reason);
 }
@@ -203,6 +206,7 @@ run_export(struct cli *c)
 	int code = EXIT_DONE;
 
 	parse_export(c, &e);
+	e.run.whole = c->operand[0];
 	cli_catch_stop();
 	st = open_store(c, false, NULL, &o, &why);
 	if (st == BLK_OK)
@@ -341,9 +345,11 @@ static enum blk_status
 open_archive(struct import *i, const char *file, struct fault *why)
 {
 	i->o.path = "-";
+	i->run.whole = "standard input";
 	i->fd = STDIN_FILENO;
 	if (file == NULL || strcmp(file, "-") == 0)
 		return BLK_OK;
+	i->run.whole = file;
 	i->fd = open(file, O_RDONLY | O_CLOEXEC);
 	i->path = realpath(file, NULL);
 	i->o.path = i->path;
@@ -419,8 +425,7 @@ run_import(struct cli *c)
 	if (st == BLK_OK)
 		st = archives_import(o.store, i.fd, &i.o, &r, &why);
 	if (st == BLK_INVALID) /* what is wrong with it, without its name */
-		st = fault_in(&why, st, "%s",
-		    i.path != NULL ? c->operand[0] : "standard input");
+		st = fault_in(&why, st, "%s", i.run.whole);
 	open_close(&o);
 	if (st == BLK_OK)
 		st = report_import(&i, &r, &why);

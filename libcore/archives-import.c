@@ -296,6 +296,11 @@ read_members(struct import *m, struct fault *why)
 	struct archive_entry *n;
 	enum blk_status st = archives_input_next(&m->in, &n, why);
 
+	if (st == BLK_OK && m->in.blind)
+		st = problem(m,
+		    "a zip from a pipe, or without its end: links became "
+		    "files, modes are not known",
+		    why);
 	while (st == BLK_OK && n != NULL) {
 		st = archives_stopped(m->o) ? fault(why, BLK_BUSY, "stopped")
 		                            : take_member(m, n, why);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)1 << 20)
@@ -76,6 +77,40 @@ read_block(struct archive *a, void *arg, const void **block)
 	return n;
 }
 
+/*
+ * What a member of a zip is stands in a list at the end alone.  Other formats
+ * are read as they come, from a file too.
+ */
+static la_int64_t
+seek_to(struct archive *a, void *arg, la_int64_t offset, int whence)
+{
+	struct archives_input *in = arg;
+	off_t at;
+
+	if (whence == SEEK_SET)
+		offset += in->base;
+	at = lseek(in->fd, offset, whence);
+	if (at < in->base) {
+		archive_set_error(a, at == -1 ? errno : EINVAL, "seek");
+		return ARCHIVE_FATAL;
+	}
+	in->sought = true;
+	in->at = (uint64_t)(at - in->base);
+	return at - in->base;
+}
+
+static bool
+may_seek(struct archives_input *in)
+{
+	struct stat st;
+
+	in->base = -1;
+	if (fstat(in->fd, &st) == 0 &&
+	    (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		in->base = lseek(in->fd, 0, SEEK_CUR);
+	return in->base != -1;
+}
+
 enum blk_status
 archives_input_open(struct archives_input *in, struct fault *why)
 {
@@ -96,6 +131,8 @@ archives_input_open(struct archives_input *in, struct fault *why)
 	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_support_format_cpio(a) != ARCHIVE_OK ||
 	    (in->o->zip && archive_read_support_format_zip(a) < ARCHIVE_WARN) ||
+	    (in->o->zip && may_seek(in) &&
+	        archive_read_set_seek_callback(a, seek_to) != ARCHIVE_OK) ||
 	    archive_read_open(a, in, NULL, read_block, NULL) != ARCHIVE_OK)
 		return archives_input_fault(in, why);
 	return BLK_OK;
@@ -163,14 +200,19 @@ enum blk_status
 archives_input_next(
     struct archives_input *in, struct archive_entry **n, struct fault *why)
 {
-	int result = archive_read_next_header(in->a, n);
+	int result;
 
+	in->sought = false;
+	result = archive_read_next_header(in->a, n);
 	if (is_damage(in, result))
 		return archives_input_fault(in, why);
 	if (result == ARCHIVE_EOF) {
 		*n = NULL;
 		return in->any ? BLK_OK : check_empty(in, why);
 	}
+	/* Ahead of the first member it reads the list, if it can. */
+	if (!in->any)
+		in->blind = format_of(in) == ARCHIVE_FORMAT_ZIP && !in->sought;
 	in->any = true;
 	return BLK_OK;
 }

@@ -14,9 +14,12 @@ struct archives_input {
 	uint8_t *block;
 	bool begun;  /* the first block was read */
 	int unread;  /* errno: a block could not be read; 0: all well */
+	off_t base;  /* where in the file the archive begins; -1: a pipe */
 	uint64_t at; /* where the next block begins */
+	bool sought; /* libarchive went elsewhere since that was last false */
 
 	bool any;      /* a member was read */
+	bool blind;    /* zip: types and modes of the members are not known */
 	uint64_t used; /* before one: the bytes behind this are zero */
 };
 

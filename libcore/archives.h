@@ -81,7 +81,12 @@ struct archives_import_options {
 	const char *path; /* what the snapshot says that it is of */
 	const char *const *tag;
 	size_t tags;
-	bool zip; /* may it be a zip too?  tar and cpio only, otherwise */
+	/*
+	 * May it be a zip too?  tar and cpio only, otherwise.  Where the list
+	 * at its end cannot be read, types and modes are not known, which is
+	 * one problem of no path.
+	 */
+	bool zip;
 	bool privileged_xattrs; /* trusted.* and all of security.* too */
 	bool dry_run; /* read it all, say what is wrong; store nothing */
 	/*

@@ -262,3 +262,49 @@ flip_byte() {
 	done
 	run -6 blk-get x
 }
+
+@test "a zip from a file keeps types and modes, one from a pipe says it cannot" {
+	mkdir -p src
+	echo x >src/s
+	echo y >src/p
+	mkdir -m 700 src/pd
+	ln -s s src/l
+	chmod 4755 src/s
+	chmod 600 src/p
+	blk-backup create -q src
+	blk-backup export --format zip src >a.zip
+	run -0 blk-backup import -q --zip -N x a.zip
+	blk-backup restore -q -t out x
+	[ "$(readlink out/l)" = s ]
+	[ "$(cd out && stat -c %a s p pd | xargs)" = '4755 600 700' ]
+	blk-backup import --json --zip -N y - <a.zip >json
+	[ "$(field problems <json)" = 0 ]
+	blk-backup diff x y
+	run -3 --separate-stderr bash -c 'cat a.zip | blk-backup import --zip -N z'
+	[[ $stderr == 'blk-backup: standard input: a zip from a pipe'* ]] ||
+		fail "$stderr"
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	[ "$(blk-get z:/p)" = y ]
+	# without its end a file is no better
+	head -c -22 a.zip >cut.zip
+	run -3 --separate-stderr blk-backup import --zip cut.zip
+	[[ $stderr == 'blk-backup: cut.zip: '* ]] || fail "$stderr"
+}
+
+@test "a zip that begins where standard input stands in a file" {
+	mkdir src
+	echo y >src/p
+	chmod 600 src/p
+	blk-backup create -q src
+	blk-backup export --format zip src >a.zip
+	{
+		echo 'PK: a line ahead of it'
+		cat a.zip
+	} >b.zip
+	{
+		head -c 23 >/dev/null
+		blk-backup import -q --zip -N x
+	} <b.zip
+	run -0 blk-ls -l x:
+	[[ $output == '-rw------- '* ]] || fail "$output"
+}
