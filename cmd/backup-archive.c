@@ -345,11 +345,11 @@ static enum blk_status
 open_archive(struct import *i, const char *file, struct fault *why)
 {
 	i->o.path = "-";
-	i->run.whole = "standard input";
+	i->run.whole = i->o.file = "standard input";
 	i->fd = STDIN_FILENO;
 	if (file == NULL || strcmp(file, "-") == 0)
 		return BLK_OK;
-	i->run.whole = file;
+	i->run.whole = i->o.file = file;
 	i->fd = open(file, O_RDONLY | O_CLOEXEC);
 	i->path = realpath(file, NULL);
 	i->o.path = i->path;

@@ -24,10 +24,14 @@ archives_input_fault(const struct archives_input *in, struct fault *why)
 {
 	if (in->unread != 0) {
 		errno = in->unread;
-		return fault_sys(why, "read");
+		return fault_sys(why, "%s: read",
+		    in->o->file != NULL ? in->o->file : in->o->path);
 	}
 	if (archive_errno(in->a) == ENOMEM)
 		return fault_nomem(why);
+	/* It says nothing where bytes that must come are not there. */
+	if (archive_error_string(in->a) == NULL)
+		return fault(why, BLK_INVALID, "it ends too early");
 	return archives_fault(in->a, BLK_INVALID, why);
 }
 

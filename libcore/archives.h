@@ -79,6 +79,7 @@ struct archives_import_options {
 	const char *name; /* of the version */
 	const char *host; /* NULL: this one */
 	const char *path; /* what the snapshot says that it is of */
+	const char *file; /* what messages call it; NULL: path */
 	const char *const *tag;
 	size_t tags;
 	/*
@@ -120,9 +121,9 @@ struct archives_result {
  * that is no directory, a file in the place of a directory that is not empty,
  * hard links to what did not come before, sockets.
  *
- * Returns: BLK_OK; BLK_INVALID: no archive, or damaged, or above a limit;
- *          BLK_BUSY; BLK_FAILED, also when fd cannot be read.  Nothing is named
- * but after BLK_OK.
+ * Returns: BLK_OK; BLK_INVALID: no archive, or damaged, or above a limit; why
+ *          does not say which archive; BLK_BUSY; BLK_FAILED, also when fd
+ *          cannot be read.  Nothing is named but after BLK_OK.
  */
 MUST_USE enum blk_status archives_import(struct store *s, int fd,
     const struct archives_import_options *o, struct archives_result *r,

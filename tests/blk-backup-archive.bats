@@ -308,3 +308,22 @@ flip_byte() {
 	run -0 blk-ls -l x:
 	[[ $output == '-rw------- '* ]] || fail "$output"
 }
+
+@test "what is wrong with an archive is said with its name" {
+	need bsdtar
+	mkdir dir
+	seq 100 >dir/1
+	run -1 --separate-stderr blk-backup import -N x dir
+	[ "$stderr" = 'blk-backup: dir: read: Is a directory' ] ||
+		fail "$stderr"
+	run -1 --separate-stderr bash -c 'blk-backup import -N x - <dir'
+	[ "$stderr" = 'blk-backup: standard input: read: Is a directory' ] ||
+		fail "$stderr"
+	run -1 --separate-stderr bash -c 'blk-backup import -N x <&-'
+	[[ $stderr == 'blk-backup: standard input: '* ]] || fail "$stderr"
+	bsdtar --format newc -cf dir.cpio dir
+	head -c 120 dir.cpio >cut.cpio
+	run -2 --separate-stderr blk-backup import -N x cut.cpio
+	[ "$stderr" = 'blk-backup: cut.cpio: it ends too early' ] ||
+		fail "$stderr"
+}
