@@ -244,11 +244,24 @@ take_file(struct import *m, struct archive_entry *n, struct tree_entry *e,
 	return st == BLK_ABSENT ? problem(m, reason, why) : st;
 }
 
+/*
+ * The name of the member that n is another name of, or NULL.  In a cpio
+ * archive a directory that comes again looks like one, for it has a number and
+ * several links.
+ */
+static const char *
+link_to(struct archive_entry *n)
+{
+	return archive_entry_filetype(n) == AE_IFDIR
+	    ? NULL
+	    : archive_entry_hardlink(n);
+}
+
 /* Why a member cannot be taken at all; NULL: it can. */
 static const char *
 refused(struct archive_entry *n, const struct tree_entry *e)
 {
-	if (archive_entry_hardlink(n) != NULL)
+	if (link_to(n) != NULL)
 		return NULL;
 	if (e->type == 0)
 		return "neither file, directory, link, fifo nor device";
@@ -261,7 +274,7 @@ static enum blk_status
 take_member(struct import *m, struct archive_entry *n, struct fault *why)
 {
 	const char *reason = NULL, *notice = NULL;
-	const char *to = archive_entry_hardlink(n);
+	const char *to = link_to(n);
 	struct tree_entry e;
 	enum blk_status st;
 	uint32_t node;

@@ -327,3 +327,17 @@ flip_byte() {
 	[ "$stderr" = 'blk-backup: cut.cpio: it ends too early' ] ||
 		fail "$stderr"
 }
+
+@test "a directory that comes twice in a cpio archive is no hard link" {
+	need bsdtar
+	mkdir -p src/sub
+	echo one >src/sub/1
+	ln src/sub/1 src/2
+	(cd src && { find . && find . -type d; } |
+		bsdtar --format newc -ncf ../a.cpio -T -)
+	run -0 --separate-stderr blk-backup import -N x a.cpio
+	[ -z "$stderr" ] || fail "$stderr"
+	blk-backup restore -q -t out x
+	diff -r src out
+	[ out/sub/1 -ef out/2 ]
+}
