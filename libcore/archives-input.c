@@ -17,6 +17,12 @@ archives_stopped(const struct archives_import_options *o)
 	return o->stop != NULL && o->stop(o->arg);
 }
 
+static const char *
+file_name(const struct archives_input *in)
+{
+	return in->o->file != NULL ? in->o->file : in->o->path;
+}
+
 /* A damaged archive: what libarchive says.  One that could not be read, or
  * held, is not known to be damaged. */
 enum blk_status
@@ -24,8 +30,7 @@ archives_input_fault(const struct archives_input *in, struct fault *why)
 {
 	if (in->unread != 0) {
 		errno = in->unread;
-		return fault_sys(why, "%s: read",
-		    in->o->file != NULL ? in->o->file : in->o->path);
+		return fault_sys(why, "%s: read", file_name(in));
 	}
 	if (archive_errno(in->a) == ENOMEM)
 		return fault_nomem(why);
@@ -49,11 +54,18 @@ choose_locale(struct archives_input *in, size_t len)
 	in->begun = true;
 }
 
+static size_t
+without_zeros(const uint8_t *p, size_t len)
+{
+	while (len > 0 && p[len - 1] == 0)
+		len--;
+	return len;
+}
+
 static void
 note_used(struct archives_input *in, size_t len)
 {
-	while (len > 0 && in->block[len - 1] == 0)
-		len--;
+	len = without_zeros(in->block, len);
 	if (len > 0 && in->at + len > in->used)
 		in->used = in->at + len;
 }
@@ -103,8 +115,8 @@ seek_to(struct archive *a, void *arg, la_int64_t offset, int whence)
 	return at - in->base;
 }
 
-static bool
-may_seek(struct archives_input *in)
+static void
+find_base(struct archives_input *in)
 {
 	struct stat st;
 
@@ -112,7 +124,19 @@ may_seek(struct archives_input *in)
 	if (fstat(in->fd, &st) == 0 &&
 	    (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		in->base = lseek(in->fd, 0, SEEK_CUR);
-	return in->base != -1;
+}
+
+/* WARN: it would run a program for a format that it was built without. */
+static bool
+support_filters(struct archive *a)
+{
+	return archive_read_support_filter_gzip(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_bzip2(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_compress(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_xz(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_lzma(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_lz4(a) >= ARCHIVE_WARN &&
+	    archive_read_support_filter_zstd(a) >= ARCHIVE_WARN;
 }
 
 enum blk_status
@@ -123,19 +147,12 @@ archives_input_open(struct archives_input *in, struct fault *why)
 	in->block = malloc(READ_SIZE);
 	if (a == NULL || in->block == NULL)
 		return fault_nomem(why);
-	/* WARN: it would run a program for a format that it was built
-	 * without. */
-	if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_compress(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lzma(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lz4(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
+	find_base(in);
+	if (!support_filters(a) ||
 	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_support_format_cpio(a) != ARCHIVE_OK ||
 	    (in->o->zip && archive_read_support_format_zip(a) < ARCHIVE_WARN) ||
-	    (in->o->zip && may_seek(in) &&
+	    (in->o->zip && in->base != -1 &&
 	        archive_read_set_seek_callback(a, seek_to) != ARCHIVE_OK) ||
 	    archive_read_open(a, in, NULL, read_block, NULL) != ARCHIVE_OK)
 		return archives_input_fault(in, why);
@@ -171,23 +188,19 @@ is_damage(const struct archives_input *in, int result)
 	    (result == ARCHIVE_WARN && format_of(in) == ARCHIVE_FORMAT_CPIO);
 }
 
-/*
- * Zeros are a tar without members, and images of disks may begin with as
- * many: then something comes behind them.  What is compressed is not looked
- * at, for there libarchive has the bytes.
- */
 static enum blk_status
-check_empty(struct archives_input *in, struct fault *why)
+no_archive(struct fault *why)
 {
-	uint64_t end = (uint64_t)archive_filter_bytes(in->a, 0);
+	return fault(why, BLK_INVALID, "no archive that is known");
+}
+
+/* Of the bytes as they are: are those behind end zero? */
+static enum blk_status
+check_plain(struct archives_input *in, uint64_t end, struct fault *why)
+{
 	const void *block;
 	la_ssize_t n = 1;
 
-	if (archive_filter_bytes(in->a, -1) == 0) /* an archive to libarchive */
-		return fault(why, BLK_INVALID, "it is empty");
-	if (format_of(in) != ARCHIVE_FORMAT_TAR ||
-	    archive_filter_code(in->a, 0) != ARCHIVE_FILTER_NONE)
-		return BLK_OK;
 	while (n > 0 && in->used <= end) {
 		if (archives_stopped(in->o))
 			return fault(why, BLK_BUSY, "stopped");
@@ -195,9 +208,71 @@ check_empty(struct archives_input *in, struct fault *why)
 	}
 	if (n < 0)
 		return archives_input_fault(in, why);
-	return in->used <= end
-	    ? BLK_OK
-	    : fault(why, BLK_INVALID, "no archive that is known");
+	return in->used <= end ? BLK_OK : no_archive(why);
+}
+
+/* To see what comes of the compressed bytes, from the beginning again. */
+static enum blk_status
+open_raw(struct archives_input *in, struct fault *why)
+{
+	struct archive_entry *n;
+
+	(void)archive_read_free(in->a);
+	in->a = archive_read_new();
+	if (in->a == NULL)
+		return fault_nomem(why);
+	if (lseek(in->fd, in->base, SEEK_SET) == -1)
+		return fault_sys(why, "%s: seek", file_name(in));
+	if (!support_filters(in->a) ||
+	    archive_read_support_format_raw(in->a) != ARCHIVE_OK ||
+	    archive_read_open(in->a, in, NULL, read_block, NULL) !=
+	        ARCHIVE_OK ||
+	    archive_read_next_header(in->a, &n) != ARCHIVE_OK)
+		return archives_input_fault(in, why);
+	return BLK_OK;
+}
+
+static enum blk_status
+check_unpacked(struct archives_input *in, uint64_t end, struct fault *why)
+{
+	enum blk_status st = open_raw(in, why);
+
+	while (st == BLK_OK) {
+		const void *data;
+		la_int64_t at;
+		size_t len;
+		int result = archive_read_data_block(in->a, &data, &len, &at);
+
+		if (result == ARCHIVE_EOF)
+			break;
+		if (result != ARCHIVE_OK)
+			return archives_input_fault(in, why);
+		len = without_zeros(data, len);
+		if (archives_stopped(in->o))
+			st = fault(why, BLK_BUSY, "stopped");
+		else if (len > 0 && (uint64_t)at + len > end)
+			st = no_archive(why);
+	}
+	return st;
+}
+
+/*
+ * Zeros are a tar without members, and images of disks may begin with as
+ * many: then something comes behind them.  What is compressed can only be
+ * looked at again for that, which a pipe does not allow.
+ */
+static enum blk_status
+check_empty(struct archives_input *in, struct fault *why)
+{
+	uint64_t end = (uint64_t)archive_filter_bytes(in->a, 0);
+
+	if (archive_filter_bytes(in->a, -1) == 0) /* an archive to libarchive */
+		return fault(why, BLK_INVALID, "it is empty");
+	if (format_of(in) != ARCHIVE_FORMAT_TAR)
+		return BLK_OK;
+	if (archive_filter_code(in->a, 0) == ARCHIVE_FILTER_NONE)
+		return check_plain(in, end, why);
+	return in->base != -1 ? check_unpacked(in, end, why) : BLK_OK;
 }
 
 enum blk_status

@@ -129,10 +129,11 @@ load backup
 	mkdir src
 	random_file 3000000 a src/a
 	tar -cf a.tar src
-	for n in 1 2; do
-		LD_PRELOAD=$BUILD/tests/inject.so INJECT="read:$n:EIO:a.tar" \
-			run -1 blk-backup import -N x a.tar
-		[[ $output == *': read: Input/output error' ]] || fail "$output"
+	head -c 3000000 /dev/zero >zeros.tar
+	for n in '1:EIO:a.tar' '2:EIO:a.tar' '2:EIO:zeros.tar'; do
+		LD_PRELOAD=$BUILD/tests/inject.so INJECT="read:$n" \
+			run -1 blk-backup import -N x "${n##*:}"
+		[[ $output == *"${n##*:}: read: Input/output error" ]] || fail "$output"
 	done
 	run -6 blk-get x
 }
@@ -259,7 +260,16 @@ flip_byte() {
 			fail "$stderr"
 		run -2 blk-backup import --zip -N x image
 		run -2 bash -c 'cat image | blk-backup import -N x'
+		gzip -k image
+		run -2 --separate-stderr blk-backup import -N x image.gz
+		[ "$stderr" = 'blk-backup: image.gz: no archive that is known' ] ||
+			fail "$stderr"
+		rm image.gz
 	done
+	gzip empty.tar
+	blk-backup import -q empty.tar.gz
+	head -c -8 empty.tar.gz >cut.gz
+	run -2 blk-backup import -N x cut.gz
 	run -6 blk-get x
 }
 
