@@ -311,8 +311,8 @@ read_members(struct import *m, struct fault *why)
 
 	if (st == BLK_OK && m->in.blind)
 		st = problem(m,
-		    "a zip from a pipe, or without its end: links became "
-		    "files, modes are not known",
+		    "a zip whose end cannot be read first: links became "
+		    "files, modes are lost",
 		    why);
 	while (st == BLK_OK && n != NULL) {
 		st = archives_stopped(m->o) ? fault(why, BLK_BUSY, "stopped")

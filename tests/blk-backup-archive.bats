@@ -291,14 +291,19 @@ flip_byte() {
 	[ "$(field problems <json)" = 0 ]
 	blk-backup diff x y
 	run -3 --separate-stderr bash -c 'cat a.zip | blk-backup import --zip -N z'
-	[[ $stderr == 'blk-backup: standard input: a zip from a pipe'* ]] ||
+	[[ $stderr == 'blk-backup: standard input: a zip whose end '* ]] ||
 		fail "$stderr"
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]
 	[ "$(blk-get z:/p)" = y ]
 	# without its end a file is no better
 	head -c -22 a.zip >cut.zip
 	run -3 --separate-stderr blk-backup import --zip cut.zip
-	[[ $stderr == 'blk-backup: cut.zip: '* ]] || fail "$stderr"
+	[[ $stderr == 'blk-backup: cut.zip: a zip whose end '* ]] ||
+		fail "$stderr"
+	gzip a.zip
+	run -3 --separate-stderr blk-backup import --zip a.zip.gz
+	[[ $stderr == 'blk-backup: a.zip.gz: a zip whose end '* ]] ||
+		fail "$stderr"
 }
 
 @test "a zip that begins where standard input stands in a file" {
