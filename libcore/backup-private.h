@@ -42,7 +42,7 @@ struct backup {
 	pthread_key_t self; /* the worker that a thread is */
 	bool keyed;
 
-	pthread_mutex_t lock; /* what stands below, and snap */
+	pthread_mutex_t lock; /* what stands below, snap, owners */
 	pthread_cond_t more, room;
 	struct scan_dir *queue[QUEUE];
 	size_t head, count;

@@ -24,22 +24,26 @@ see_owner(struct owner_set *set, uint32_t number, struct fault *why)
 	return st;
 }
 
-/* By the walker alone: enter is called in its thread. */
+static void
+count_file(struct backup *b, const struct scan_entry *e)
+{
+	b->snap.files++;
+	b->snap.bytes += e->stat.size;
+	backup_count(&b->t->bytes, e->stat.size);
+	backup_count(e->state == SCAN_KNOWN ? &b->t->files_known
+	        : e->existed                ? &b->t->files_changed
+	                                    : &b->t->files_new,
+	    1);
+}
+
+/* With the lock. */
 static enum blk_status
 count_entry(struct backup *b, const struct scan_entry *e, struct fault *why)
 {
 	enum blk_status st;
 
-	if (e->state == SCAN_FAILED)
-		return BLK_OK;
 	if (e->type == TREE_FILE) {
-		b->snap.files++;
-		b->snap.bytes += e->stat.size;
-		backup_count(&b->t->bytes, e->stat.size);
-		backup_count(e->state == SCAN_KNOWN ? &b->t->files_known
-		        : e->existed                ? &b->t->files_changed
-		                                    : &b->t->files_new,
-		    1);
+		count_file(b, e);
 	} else if (e->type == TREE_DIR) {
 		b->snap.dirs++;
 	} else {
@@ -48,6 +52,23 @@ count_entry(struct backup *b, const struct scan_entry *e, struct fault *why)
 	}
 	st = see_owner(&b->users, e->stat.uid, why);
 	return st == BLK_OK ? see_owner(&b->groups, e->stat.gid, why) : st;
+}
+
+/*
+ * Not before the directory is complete: of what the walk finds some cannot be
+ * read, and only what is in the tree counts.
+ */
+static enum blk_status
+count_entries(struct backup *b, const struct scan_dir *d, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	pthread_mutex_lock(&b->lock);
+	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
+		if (scan_entry_is_taken(&d->entry[i]))
+			st = count_entry(b, &d->entry[i], why);
+	pthread_mutex_unlock(&b->lock);
+	return st;
 }
 
 /* --- workers --- */
@@ -141,9 +162,7 @@ on_enter(void *arg, struct scan_dir *d, struct fault *why)
 	struct backup *b = arg;
 	enum blk_status st = BLK_OK;
 
-	for (size_t i = 0; st == BLK_OK && i < d->entries; i++)
-		st = count_entry(b, &d->entry[i], why);
-	if (st == BLK_OK && backup_stopped(b))
+	if (backup_stopped(b))
 		st = fault(why, BLK_BUSY, "stopped");
 	if (st == BLK_OK && d->todo > 0)
 		st = give(b, d, why);
@@ -181,8 +200,10 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 {
 	struct backup *b = arg;
 	struct worker *w = pthread_getspecific(b->self);
-	enum blk_status st;
+	enum blk_status st = count_entries(b, d, why);
 
+	if (st != BLK_OK)
+		return st;
 	backup_count(d->unchanged  ? &b->t->dirs_known
 	        : d->self->existed ? &b->t->dirs_changed
 	                           : &b->t->dirs_new,

@@ -20,12 +20,14 @@
 #include "store.h"
 #include "writer.h"
 
-struct backup_totals { /* atomic: a progress thread may read them */
+/* Of what is in the tree, as far as directories are complete; what was left
+ * out counts as a problem only.  Atomic: a progress thread may read them. */
+struct backup_totals {
 	/* new, changed, known: as compared with the scan cache */
 	uint64_t files_new, files_changed, files_known, files_read;
 	uint64_t dirs_new, dirs_changed, dirs_known;
 	uint64_t others; /* links, fifos, devices */
-	uint64_t bytes;  /* of all files, as they were found */
+	uint64_t bytes;  /* of all files */
 	uint64_t bytes_read;
 	uint64_t problems; /* that make the backup incomplete */
 };

@@ -121,6 +121,15 @@ new_line(struct lines *l, const struct scan_entry *e, struct span *line,
 	return st != BLK_OK ? st : reformat(l, &t, line, why);
 }
 
+bool
+scan_entry_is_taken(const struct scan_entry *e)
+{
+	if (e->state == SCAN_FAILED)
+		return false;
+	return e->type != TREE_FILE || e->state == SCAN_DONE ||
+	    e->state == SCAN_KNOWN;
+}
+
 /* The line of e; of length 0 when it is left out. */
 static enum blk_status
 line_of(
@@ -131,9 +140,7 @@ line_of(
 	bool same = false;
 
 	*line = span_of(NULL, 0);
-	if (e->state == SCAN_FAILED ||
-	    (e->type == TREE_FILE && e->state != SCAN_DONE &&
-	        e->state != SCAN_KNOWN))
+	if (!scan_entry_is_taken(e))
 		return BLK_OK;
 	if (e->state == SCAN_KNOWN)
 		st = known_line(l, e, line, &same, &reason);

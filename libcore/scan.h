@@ -181,6 +181,9 @@ const struct scan_entry *scan_root(const struct scan *s);
 MUST_USE enum blk_status scan_root_line(
     struct scan *s, struct buf *b, struct fault *why);
 
+/* In complete: does e have a line, so that it is part of the tree? */
+bool scan_entry_is_taken(const struct scan_entry *e);
+
 /* Keep d, and d->fd open.  Only by who may use it already. */
 void scan_dir_hold(struct scan_dir *d);
 /* The reverse.  When it was the last, d is completed, with all above that

@@ -97,6 +97,27 @@ grow() {
 	[ "$(getfattr -h --only-values -n trusted.t tar/link)" = link ]
 }
 
+@test "what cannot be read is not counted, in the snapshot or the summary" {
+	need setpriv
+	mkdir -p src/closed
+	seq 1000 >src/big
+	ln src/big src/hard
+	echo 1 >src/ok
+	chmod 0 src/big src/closed
+	run -3 --separate-stderr bound blk-backup create --json src
+	[ "$(field files_new <<<"$output")" = 1 ]
+	[ "$(field dirs_new <<<"$output")" = 1 ] # the root
+	[ "$(field total_files_processed <<<"$output")" = 1 ]
+	[ "$(field total_bytes_processed <<<"$output")" = 2 ]
+	[ "$(field problems <<<"$output")" = 3 ]
+	run -0 blk-backup show src
+	grep -qx 'files  *1' <<<"$output" || fail "$output"
+	grep -q '^dirs  *0$' <<<"$output" || fail "$output"
+	run -0 blk-backup list --json src
+	[ "$(field files <<<"$output")" = 1 ]
+	[ "$(field size <<<"$output")" = 2 ]
+}
+
 @test "tags are words, also several at once; a snapshot may be of another host" {
 	mkdir src
 	blk-backup create -q --tag a,b --tag c --host far src
