@@ -30,9 +30,9 @@ count_file(struct backup *b, const struct scan_entry *e)
 	b->snap.files++;
 	b->snap.bytes += e->stat.size;
 	backup_count(&b->t->bytes, e->stat.size);
-	backup_count(e->state == SCAN_KNOWN ? &b->t->files_known
-	        : e->existed                ? &b->t->files_changed
-	                                    : &b->t->files_new,
+	backup_count(e->state == SCAN_KNOWN || e->same ? &b->t->files_known
+	        : e->existed                           ? &b->t->files_changed
+	                                               : &b->t->files_new,
 	    1);
 }
 
@@ -195,6 +195,20 @@ on_line(void *arg, struct scan_dir *d, const struct scan_entry *e,
 	return st == BLK_OK ? lane_text_line(w->lane, line, why) : st;
 }
 
+/* What was read again may come out as it was. */
+static void
+count_dir(struct backup *b, const struct scan_dir *d, const struct digest *id)
+{
+	const struct digest *before = scan_dir_before(d);
+	bool known =
+	    d->unchanged || (before != NULL && digest_equal(before, id));
+
+	backup_count(known         ? &b->t->dirs_known
+	        : d->self->existed ? &b->t->dirs_changed
+	                           : &b->t->dirs_new,
+	    1);
+}
+
 static enum blk_status
 on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 {
@@ -202,20 +216,16 @@ on_complete(void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
 	struct worker *w = pthread_getspecific(b->self);
 	enum blk_status st = count_entries(b, d, why);
 
-	if (st != BLK_OK)
-		return st;
-	backup_count(d->unchanged  ? &b->t->dirs_known
-	        : d->self->existed ? &b->t->dirs_changed
-	                           : &b->t->dirs_new,
-	    1);
-	if (d->unchanged)
-		return BLK_OK;
-	if (b->o->dry_run) { /* nobody asks for it */
-		*id = (struct digest){ { 0 } };
-		return BLK_OK;
+	if (st == BLK_OK && b->o->dry_run && !d->unchanged) {
+		*id = (struct digest){ { 0 } }; /* nobody asks for it */
+	} else if (st == BLK_OK && !d->unchanged) {
+		st = begin_tree(w, d, why);
+		if (st == BLK_OK)
+			st = lane_text_end(w->lane, KIND_TREE, id, why);
 	}
-	st = begin_tree(w, d, why);
-	return st == BLK_OK ? lane_text_end(w->lane, KIND_TREE, id, why) : st;
+	if (st == BLK_OK)
+		count_dir(b, d, id);
+	return st;
 }
 
 static void

@@ -23,7 +23,8 @@
 /* Of what is in the tree, as far as directories are complete; what was left
  * out counts as a problem only.  Atomic: a progress thread may read them. */
 struct backup_totals {
-	/* new, changed, known: as compared with the scan cache */
+	/* new, changed, known (if need be only after it was read): as
+	 * compared with the scan cache */
 	uint64_t files_new, files_changed, files_known, files_read;
 	uint64_t dirs_new, dirs_changed, dirs_known;
 	uint64_t others; /* links, fifos, devices */

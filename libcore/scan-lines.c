@@ -105,9 +105,20 @@ fill(struct tree_entry *t, const struct scan_entry *e)
 	t->xattrs = m->xattrs;
 }
 
+/* Of one that was found before. *same: as it says now, it was then. */
+static enum blk_status
+compare_line(struct lines *l, const struct scan_entry *e, struct span line,
+    bool *same, struct fault *why)
+{
+	enum blk_status st = find_known(l, e, why);
+
+	*same = st == BLK_OK && span_equal(l->known.line, line);
+	return st;
+}
+
 static enum blk_status
 new_line(struct lines *l, const struct scan_entry *e, struct span *line,
-    struct fault *why)
+    bool *same, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 	struct tree_entry t;
@@ -118,7 +129,11 @@ new_line(struct lines *l, const struct scan_entry *e, struct span *line,
 		if (st == BLK_OK && l->first.len > 0)
 			t.link = span_of(l->first.data, l->first.len);
 	}
-	return st != BLK_OK ? st : reformat(l, &t, line, why);
+	if (st == BLK_OK)
+		st = reformat(l, &t, line, why);
+	/* Most of what is too young to be trusted did not change. */
+	return st == BLK_OK && e->existed ? compare_line(l, e, *line, same, why)
+	                                  : st;
 }
 
 bool
@@ -137,15 +152,15 @@ line_of(
 {
 	struct fault reason = FAULT_NONE;
 	enum blk_status st = BLK_OK;
-	bool same = false;
 
+	e->same = false;
 	*line = span_of(NULL, 0);
 	if (!scan_entry_is_taken(e))
 		return BLK_OK;
 	if (e->state == SCAN_KNOWN)
-		st = known_line(l, e, line, &same, &reason);
+		st = known_line(l, e, line, &e->same, &reason);
 	else
-		st = new_line(l, e, line, &reason);
+		st = new_line(l, e, line, &e->same, &reason);
 	if (st == BLK_INVALID) {
 		e->state = SCAN_FAILED;
 		*line = span_of(NULL, 0);
@@ -298,6 +313,12 @@ end(struct lines *l, struct fault *why)
 		st = scan_cache_end(l->builder, &self->id, &l->ref, why);
 	self->child = l->ref;
 	return st;
+}
+
+const struct digest *
+scan_dir_before(const struct scan_dir *d)
+{
+	return d->cached != NULL ? scan_cache_dir_tree(d->cached) : NULL;
 }
 
 enum blk_status

@@ -74,6 +74,7 @@ struct scan_entry {
 	uint8_t state; /* enum scan_state */
 	bool trusted;  /* what was found may be cached */
 	bool existed;  /* the cache knows one of this name and type */
+	bool same;     /* in complete: its line is the one in the cache */
 	struct scan_stat stat;
 	struct digest id; /* F when done: content; D when complete: tree */
 	struct scan_meta *meta; /* attributes, target; NULL: none */
@@ -183,6 +184,9 @@ MUST_USE enum blk_status scan_root_line(
 
 /* In complete: does e have a line, so that it is part of the tree? */
 bool scan_entry_is_taken(const struct scan_entry *e);
+
+/* The tree that the cache has for d; NULL: none.  In complete only. */
+const struct digest *scan_dir_before(const struct scan_dir *d);
 
 /* Keep d, and d->fd open.  Only by who may use it already. */
 void scan_dir_hold(struct scan_dir *d);

@@ -118,6 +118,30 @@ grow() {
 	[ "$(field size <<<"$output")" = 2 ]
 }
 
+@test "what is read again and did not change counts as unmodified" {
+	mkdir -p src/d
+	echo 1 >src/d/f
+	echo 2 >src/g
+	ln src/g src/d/hard
+	one=$(blk-backup create --json src)
+	two=$(blk-backup create --json --skip-if-unchanged src)
+	[ "$(field tree_id <<<"$one")" = "$(field tree_id <<<"$two")" ]
+	[ "$(field files_changed <<<"$two")" = 0 ]
+	[ "$(field files_unmodified <<<"$two")" = 3 ]
+	[ "$(field dirs_changed <<<"$two")" = 0 ]
+	[ "$(field dirs_unmodified <<<"$two")" = 2 ]
+	# other bytes, or another mode, is a change
+	echo 3 >src/d/f
+	chmod 600 src/g
+	two=$(blk-backup create --json src)
+	[ "$(field files_changed <<<"$two")" = 3 ]
+	[ "$(field dirs_changed <<<"$two")" = 2 ]
+	# what a dry run would read, it does not know
+	touch src/d/f
+	run -0 --separate-stderr blk-backup create -n src
+	[[ $stderr == *'would read 3 of 3 files'* ]] || fail "$stderr"
+}
+
 @test "tags are words, also several at once; a snapshot may be of another host" {
 	mkdir src
 	blk-backup create -q --tag a,b --tag c --host far src

@@ -212,16 +212,24 @@ the_header_names_the_tree_and_the_start(void **state)
 }
 
 static void
-what_is_young_is_read_again(void **state)
+what_is_young_is_read_again_and_compared(void **state)
 {
+	/* nothing before; the same; g changed */
+	static const size_t same[] = { 0, 2, 1 }, dirs[] = { 0, 2, 1 };
 	struct walk w;
 
 	(void)state;
 	go("young");
-	make_file("f", "f");
-	for (int i = 0; i < 2; i++) {
+	make_dir("d");
+	make_file("d/f", "f");
+	make_file("g", "g");
+	for (size_t i = 0; i < 3; i++) {
+		if (i == 2)
+			assert_int_equal(chmod("g", 0600), 0);
 		walk_cached(&w, "young");
-		assert_int_equal(w.files_new, 1);
+		assert_int_equal(w.files_new, 2);
+		assert_int_equal(w.same, same[i]);
+		assert_int_equal(w.dirs_same, dirs[i]);
 		walk_release(&w);
 	}
 }
@@ -556,7 +564,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_unchanged_is_known_and_not_said_again),
 		cmocka_unit_test(the_header_names_the_tree_and_the_start),
-		cmocka_unit_test(what_is_young_is_read_again),
+		cmocka_unit_test(what_is_young_is_read_again_and_compared),
 		cmocka_unit_test(every_change_is_seen),
 		cmocka_unit_test(a_link_that_leads_elsewhere_now_is_said_anew),
 		cmocka_unit_test(large_directories_are_known_too),

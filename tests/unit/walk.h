@@ -32,9 +32,10 @@ struct walk {
 	char *problems; /* "KIND PATH\n" each */
 	size_t problems_len, problems_cap;
 	size_t dirs, unchanged, files_new, files_known;
-	bool brief;       /* without the paths of directories */
-	struct digest id; /* of the whole tree */
-	char root[512];   /* the root's line */
+	size_t same, dirs_same; /* files, directories that came out as before */
+	bool brief;             /* without the paths of directories */
+	struct digest id;       /* of the whole tree */
+	char root[512];         /* the root's line */
 	/* Called for each file before it is opened; may be NULL. */
 	void (*before)(struct scan_dir *d, struct scan_entry *e);
 	void (*between)(struct scan_dir *d, struct scan_entry *e);
@@ -163,6 +164,18 @@ walk_line(void *arg, struct scan_dir *d, const struct scan_entry *e,
 	return BLK_OK;
 }
 
+static inline void
+walk_count_same(
+    struct walk *w, const struct scan_dir *d, const struct digest *id)
+{
+	const struct digest *before = scan_dir_before(d);
+
+	w->dirs_same += before != NULL && digest_equal(before, id);
+	for (size_t i = 0; i < d->entries; i++)
+		w->same += d->entry[i].type == TREE_FILE &&
+		    scan_entry_is_taken(&d->entry[i]) && d->entry[i].same;
+}
+
 static inline enum blk_status
 walk_complete(
     void *arg, struct scan_dir *d, struct digest *id, struct fault *why)
@@ -179,6 +192,7 @@ walk_complete(
 	} else {
 		st = digest_of(l->text != NULL ? l->text : "", l->len, id, why);
 	}
+	walk_count_same(w, d, id);
 	if (st == BLK_OK && !w->brief)
 		st = scan_path(d, NULL, &path, why);
 	walk_add(&w->text, &w->len, &w->cap, path.data, path.len);
