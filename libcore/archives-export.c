@@ -63,10 +63,29 @@ stopped(const struct export *x)
 static void
 problem(struct export *x, const char *reason)
 {
+	struct span path = span_of(x->path.data, x->path.len);
+
 	count(&x->t->problems, 1);
 	if (x->o->problem != NULL)
 		x->o->problem(
-		    x->o->arg, span_of(x->path.data, x->path.len), reason);
+		    x->o->arg, path.len > 0 ? path : span_str("."), reason);
+}
+
+/* What libarchive leaves out of zip and cpio without a word. */
+static void
+tell_attributes(struct export *x, const struct tree_entry *e)
+{
+	bool acl = e->acl.len > 0 || e->acl_default.len > 0;
+
+	if (x->o->format == ARCHIVES_TAR)
+		return;
+	if (e->xattrs > 0 && acl)
+		problem(
+		    x, "attributes and an ACL, which the format cannot hold");
+	else if (e->xattrs > 0)
+		problem(x, "attributes, which the format cannot hold");
+	else if (acl)
+		problem(x, "an ACL, which the format cannot hold");
 }
 
 /* --- hard links --- */
@@ -281,12 +300,24 @@ write_member(struct export *x, const struct tree_entry *e, const char *path,
 	if (st == BLK_OK && body && !skip)
 		st = reader_content(x->s, &e->id, 0, READER_ALL, x->o->jobs,
 		    write_bytes, x, why);
-	if (st == BLK_OK && !skip)
+	if (st == BLK_OK && !skip) {
 		count_member(x, e, to != NULL);
+		tell_attributes(x, e);
+	}
 	buf_release(&b);
 	if (st == BLK_CORRUPT)
 		return fault_in(why, st, "%s", path);
 	return st;
+}
+
+/* The directory itself; a zip has no member for it. */
+static enum blk_status
+write_root(struct export *x, const struct tree_entry *e, struct fault *why)
+{
+	if (x->o->format != ARCHIVES_ZIP)
+		return write_member(x, e, ".", why);
+	tell_attributes(x, e);
+	return BLK_OK;
 }
 
 /* --- the walk --- */
@@ -483,9 +514,8 @@ run(struct export *x, const struct tree_entry *e, bool bare, struct fault *why)
 	}
 	if (st == BLK_OK)
 		st = open_archive(x, why);
-	if (st == BLK_OK && e->type == TREE_DIR && !bare &&
-	    x->o->format != ARCHIVES_ZIP)
-		st = write_member(x, e, ".", why);
+	if (st == BLK_OK && e->type == TREE_DIR && !bare)
+		st = write_root(x, e, why);
 	if (st == BLK_OK)
 		st = walk(x, e, why);
 	if (st == BLK_OK && archive_write_close(x->a) != ARCHIVE_OK)

@@ -28,9 +28,10 @@
 #include "tree.h"
 
 enum archives_format {
-	ARCHIVES_TAR,  /* pax: all that a tree says */
-	ARCHIVES_ZIP,  /* files, directories and symlinks, times in seconds */
-	ARCHIVES_CPIO, /* newc: no attributes, ACLs; files up to 4 GiB */
+	ARCHIVES_TAR, /* pax: all that a tree says */
+	/* Times in seconds; attributes and ACLs are a problem each. */
+	ARCHIVES_ZIP,  /* files, directories, symlinks; no hard links */
+	ARCHIVES_CPIO, /* newc: files up to 4 GiB */
 };
 
 /* "tar", "zip", "cpio". */

@@ -87,6 +87,33 @@ load backup
 	[[ $stderr != *fifo*fifo:* ]] || fail "$stderr"
 }
 
+@test "attributes and ACLs that cpio and zip cannot hold are named, exit 3" {
+	need setfattr
+	mkdir -p src/d
+	touch src/plain src/f src/d/g src/d/h
+	setfattr -n user.a -v 1 src/f 2>/dev/null &&
+		setfacl -m u:1234:r src/d/g 2>/dev/null &&
+		setfacl -d -m u:1234:r src/d && setfattr -n user.a -v 1 src/d &&
+		setfattr -n user.a -v 1 src || skip 'no such attributes here'
+	blk-backup create -q src
+	for format in zip cpio; do
+		run -3 --separate-stderr blk-backup export --json \
+			--format "$format" -o "a.$format" src
+		[ "$(field problems <<<"$output")" = 4 ]
+		sort <<<"$(sed 's/.*"message":"//; s/".*//' <<<"$stderr")" |
+			diff - /dev/fd/3 3<<-'END'
+				.: attributes, which the format cannot hold
+				d/g: an ACL, which the format cannot hold
+				d: attributes and an ACL, which the format cannot hold
+				f: attributes, which the format cannot hold
+			END
+		run -3 blk-backup export --format "$format" -o "b.$format" src:/f
+		run -0 blk-backup export --format "$format" -o "c.$format" src:/d/h
+	done
+	run -0 --separate-stderr blk-backup export -o a.tar src
+	[ -z "$stderr" ]
+}
+
 @test "import leaves out what leads outside, exit 3" {
 	mkdir src
 	echo evil >src/evil
