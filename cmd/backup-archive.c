@@ -176,6 +176,7 @@ export_place(
 	if (st == BLK_OK)
 		e->run.progress = cli_progress(e->run.c);
 	e->o.fd = STDOUT_FILENO;
+	e->o.fd_name = to_file(e) ? e->output : "standard output";
 	if (st == BLK_OK && to_file(e)) {
 		st = outfile_open(e->output, &file, why);
 		e->o.fd = file.fd;

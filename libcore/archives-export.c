@@ -1,6 +1,7 @@
 /*
  * A tree as an archive, in the order of the tree.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -432,12 +433,15 @@ static la_ssize_t
 write_block(struct archive *a, void *arg, const void *data, size_t len)
 {
 	struct export *x = arg;
+	const char *name = x->o->fd_name != NULL ? x->o->fd_name : "archive";
 	struct fault why = FAULT_NONE;
 
 	if (x->dead) /* it would pad what is not complete */
 		return -1;
-	if (file_write(x->o->fd, data, len, "archive", &why) == BLK_OK)
+	if (file_write(x->o->fd, data, len, name, &why) == BLK_OK)
 		return (la_ssize_t)len;
+	errno = why.sys; /* said as it is of everything that writes there */
+	fault_sys(&why, "%s", name);
 	archive_set_error(a, why.sys, "%s", why.text);
 	return -1;
 }

@@ -47,6 +47,7 @@ struct archives_totals { /* atomic: a progress thread may read them */
 struct archives_export_options {
 	enum archives_format format;
 	int fd;
+	const char *fd_name; /* for faults; NULL: an archive */
 	struct span path; /* where entry is inside the snapshot; "": the root */
 	/* The names of owners are written too, as far as they are known. */
 	const struct snapshot *names; /* or NULL */

@@ -134,7 +134,10 @@ load backup
 	run -6 blk-backup export none
 	run -6 blk-backup export -o out.tar src:/none
 	[ ! -e out.tar ]
-	run -1 bash -c 'blk-backup export src >/dev/full'
+	run -1 --separate-stderr bash -c 'blk-backup export src >/dev/full'
+	[ "$stderr" = 'blk-backup: standard output: No space left on device' ]
+	run -1 --separate-stderr blk-backup export -o /dev/full src
+	[ "$stderr" = 'blk-backup: /dev/full: No space left on device' ]
 	run -2 --separate-stderr blk-backup import text
 	[[ $stderr == 'blk-backup: text: '* ]] || fail "$stderr"
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]
