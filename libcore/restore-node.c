@@ -150,6 +150,13 @@ update(const struct hand *h, const struct restore_dir *d,
 	return out;
 }
 
+bool
+node_is_unasked(const struct restore *r, const struct tree_entry *e)
+{
+	return (e->type == TREE_CHAR || e->type == TREE_BLOCK) &&
+	    !r->o->devices;
+}
+
 enum blk_status
 node_restore(struct restore *r, struct restore_dir *d,
     const struct tree_entry *e, struct fault *why)
@@ -161,7 +168,7 @@ node_restore(struct restore *r, struct restore_dir *d,
 	struct stat st;
 
 	restore_name(e, name);
-	if ((e->type == TREE_CHAR || e->type == TREE_BLOCK) && !r->o->devices) {
+	if (node_is_unasked(r, e)) {
 		mishap(&m, 0, "a device, which was not asked for");
 		return restore_problem(r, d, e->name, &m, why);
 	}

@@ -177,6 +177,8 @@ bool old_make_way(struct restore *r, int dir, const char *name,
 
 /* --- restore-node.c: links, fifos, devices --- */
 
+/* A device where none is to be made: node_restore reports it. */
+bool node_is_unasked(const struct restore *r, const struct tree_entry *e);
 MUST_USE enum blk_status node_restore(struct restore *r, struct restore_dir *d,
     const struct tree_entry *e, struct fault *why);
 

@@ -268,8 +268,10 @@ restore_file(struct restore *r, struct restore_dir *d,
     const struct tree_entry *e, struct span line, struct fault *why)
 {
 	struct buf to = BUF_INIT(TREE_LINE_MAX);
-	enum blk_status st;
+	enum blk_status st = BLK_OK;
 
+	if (node_is_unasked(r, e)) /* nor is there a first name to link */
+		return node_restore(r, d, e, why);
 	st = link_find(r, e, &to, why);
 	if (st == BLK_OK && to.len > 0 && !r->o->dry_run)
 		st = add_link(r, d, line, &to, why);

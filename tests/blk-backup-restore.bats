@@ -117,3 +117,17 @@ updated sub/x" ] || fail "$output"
 	[[ $output == *'replaced sub/x'* ]] || fail "$output"
 	[ "$(cat out/sub/x)" = x ]
 }
+
+@test "each name of a device that was not asked for is one error" {
+	need root
+	mkdir src
+	mknod src/a c 1 3 || skip 'no devices here'
+	ln src/a src/b
+	blk-backup create -q src
+	run -3 --separate-stderr blk-backup restore -q -t out src
+	[ "${#stderr_lines[@]}" = 2 ] || fail "$stderr"
+	[[ ${stderr_lines[0]} == *'a: a device, which was not asked for' ]]
+	[[ ${stderr_lines[1]} == *'b: a device, which was not asked for' ]]
+	run -0 blk-backup restore -q --devices -t out src
+	[ out/a -ef out/b ]
+}
