@@ -221,20 +221,24 @@ enter_one(
 	return st;
 }
 
+/* Neither there nor told that it would be; a target is told by nobody. */
+static bool
+is_missing(const struct restore_dir *d)
+{
+	return d->parent != NULL && !d->made && !d->failed && !d->told;
+}
+
 enum blk_status
 dir_enter(struct restore *r, struct restore_dir *d, bool make, bool *there,
     struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
-	/* A target that is not made was to be left unmade: dry_run. */
 	while (st == BLK_OK && !d->made && !d->failed && d->parent != NULL) {
 		struct restore_dir *at = d;
 
-		/* From the top one that is missing, unless we only look. */
-		while (make && !r->o->dry_run && !at->parent->made &&
-		    !at->parent->failed)
-			at = at->parent;
+		while (make && is_missing(at->parent))
+			at = at->parent; /* from the top one that is */
 		if (at->parent->failed)
 			at->failed = true;
 		else
@@ -301,6 +305,14 @@ give_metadata(struct restore *r, struct restore_dir *d,
 		meta_apply(&r->hand, &x, e, &st, m);
 }
 
+/* Is it there in the end, or would it be? */
+static bool
+is_counted(const struct restore *r, const struct restore_dir *d)
+{
+	return d->made ||
+	    (r->o->dry_run && (d->told || (d->parent == NULL && d->fresh)));
+}
+
 static enum blk_status
 finish(struct restore *r, struct restore_dir *d, struct fault *why)
 {
@@ -309,9 +321,10 @@ finish(struct restore *r, struct restore_dir *d, struct fault *why)
 	struct tree_entry e = { .type = TREE_DIR };
 	enum blk_status st = BLK_OK;
 
+	if (is_counted(r, d))
+		restore_count(&r->t->dirs, 1);
 	if (!d->made || r->o->dry_run)
 		return BLK_OK;
-	restore_count(&r->t->dirs, 1);
 	if (d->line.len > 0 && !d->failed) {
 		struct span line = span_of(d->line.data, d->line.len);
 

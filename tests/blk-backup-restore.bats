@@ -86,14 +86,34 @@ said() { # DIRECTORY
 @test "a dry run into a target that is not there says what a run then makes" {
 	make_tree src
 	blk-backup create -q src
-	for ref in src src:/sub src:/numbers; do
+	for ref in src src:/sub src:/numbers '--include sub/deeper/random src'; do
 		for target in out out/below; do
 			rm -rf out
-			blk-backup restore -n -t "$target" "$ref" | sort >said
+			# shellcheck disable=SC2086 # options
+			blk-backup restore -n -t "$target" $ref | sort >said
 			[ ! -e out ]
-			blk-backup restore -v -t "$target" "$ref" 2>err | sort >made
+			# shellcheck disable=SC2086
+			blk-backup restore -v -t "$target" $ref 2>err | sort >made
 			diff said made || fail "$ref to $target"
 			[ -s made ]
+		done
+	done
+}
+
+@test "a dry run counts the directories that a run then has" {
+	make_tree src
+	blk-backup create -q src
+	for how in '' '--include sub/deeper/random' '--exclude sub' \
+		'--include none'; do
+		for target in new there; do
+			rm -rf out
+			[ "$target" = new ] || mkdir -p out/sub
+			# shellcheck disable=SC2086 # options
+			said=$(blk-backup restore -n --json $how -t out src)
+			# shellcheck disable=SC2086
+			made=$(blk-backup restore --json $how -t out src)
+			[ "$(field dirs <<<"$said")" = "$(field dirs <<<"$made")" ] ||
+				fail "$how, $target:" "$said" "$made"
 		done
 	done
 }
