@@ -213,7 +213,11 @@ backup_read_dir(struct worker *w, struct scan_dir *d, struct fault *why)
 	for (size_t i = 0; st == BLK_OK && i < d->entries; i++) {
 		struct scan_entry *e = &d->entry[i];
 
-		if (e->type != TREE_FILE || e->state != SCAN_NEW)
+		/* Apart: the state of a directory is the walker's to change,
+		 * and compilers read both at once for one condition. */
+		if (e->type != TREE_FILE)
+			continue;
+		if (e->state != SCAN_NEW)
 			continue;
 		if (w->b->o->dry_run) { /* it would be read */
 			st = scan_file_done(d, e, e->stat.size, true, why);
