@@ -297,7 +297,7 @@ prune(struct cli *c, const struct request *r, struct prune *p, int *code,
 	}
 	if (st == BLK_OK)
 		st = snapshot_versions_miss(c, o.store, &p->all, code, why);
-	if (st == BLK_OK && p->items == 0 && c->operands > 0)
+	if (st == BLK_OK && p->items == 0 && *code == EXIT_DONE)
 		st = fault(
 		    why, BLK_ABSENT, "%s: no snapshot matches", c->operand[0]);
 	open_close(&o);

@@ -126,6 +126,22 @@ find_base(struct archives_input *in)
 		in->base = lseek(in->fd, 0, SEEK_CUR);
 }
 
+/*
+ * libarchive may seek in what begins as a zip alone: it takes the end of a zip
+ * in the last 16 KiB of anything else for that of all, and does not see that
+ * a tar ends where it seeks to.
+ */
+static bool
+begins_as_zip(const struct archives_input *in)
+{
+	char begin[2];
+
+	return in->base != -1 &&
+	    pread(in->fd, begin, sizeof(begin), in->base) ==
+	    (ssize_t)sizeof(begin) &&
+	    memcmp(begin, "PK", sizeof(begin)) == 0;
+}
+
 /* WARN: it would run a program for a format that it was built without. */
 static bool
 support_filters(struct archive *a)
@@ -152,7 +168,7 @@ archives_input_open(struct archives_input *in, struct fault *why)
 	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_support_format_cpio(a) != ARCHIVE_OK ||
 	    (in->o->zip && archive_read_support_format_zip(a) < ARCHIVE_WARN) ||
-	    (in->o->zip && in->base != -1 &&
+	    (in->o->zip && begins_as_zip(in) &&
 	        archive_read_set_seek_callback(a, seek_to) != ARCHIVE_OK) ||
 	    archive_read_open(a, in, NULL, read_block, NULL) != ARCHIVE_OK)
 		return archives_input_fault(in, why);

@@ -336,6 +336,35 @@ flip_byte() {
 		fail "$stderr"
 }
 
+@test "a zip near the end of an archive is a member of it" {
+	need bsdtar
+	mkdir d
+	echo hi >d/a
+	echo z >d/z
+	bsdtar --format=zip -cf d/zz.zip d/a
+	bsdtar --format=bin -cf bin.cpio d/a d/z d/zz.zip
+	blk-backup import -q --zip -N x bin.cpio
+	[ "$(blk-get x:d/z)" = z ]
+	blk-get x:d/zz.zip | cmp - d/zz.zip
+	{ head -c 3000 /dev/zero; cat d/zz.zip; } >zeros
+	run -2 --separate-stderr blk-backup import --zip -N y zeros
+}
+
+@test "a tar that ends inside of what is refused ends too early, with --zip too" {
+	need bsdtar
+	mkdir in
+	echo a >in/a
+	head -c 5000000 /dev/zero | tr '\0' x >in/evil
+	bsdtar -C in -s ',^evil,../evil,' --format=ustar -cf s.tar a evil
+	head -c 2098688 s.tar >cut.tar
+	for zip in '' --zip; do
+		# shellcheck disable=SC2086 # or nothing
+		run -2 --separate-stderr blk-backup import $zip -N x cut.tar
+		[[ $stderr == *'cut.tar: '*runcated* ]] || fail "$zip: $stderr"
+	done
+	run -6 blk-ls x:
+}
+
 @test "a zip that begins where standard input stands in a file" {
 	mkdir src
 	echo y >src/p
