@@ -39,8 +39,8 @@ pass_on(const struct put *p, const char *data, size_t len, struct fault *why)
 }
 
 /*
- * Are the next len bytes of a file all hole?  Step over it then.  What does not
- * know is no file, or has no holes: it is read.
+ * Are the next len bytes of a file all hole?  Step over them then.  What does
+ * not know is no file, or has no holes: it is read.
  */
 static bool
 skip_hole(int fd, size_t len)

@@ -6,6 +6,7 @@
 #include "lookup.h"
 #include "reader.h"
 #include "refs.h"
+#include "text.h"
 
 #define RECORD_MAX ((size_t)256 << 20)
 #define TAG_MAX ((size_t)255) /* bytes of a tag, or a host */
@@ -156,15 +157,6 @@ snapshot_of_ref(struct store *s, const char *ref, struct snapshot_version *out,
 	return st;
 }
 
-static bool
-has_control(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == '\177')
-			return true;
-	return false;
-}
-
 /* A tag holds no comma: it stands between tags, here and where one chooses by
  * them; nor what would break a list of them. */
 void
@@ -180,7 +172,7 @@ snapshot_tags_add(
 			cli_usage(c, "--tag: '%s' has an empty tag", arg);
 		if (tag.len > TAG_MAX)
 			cli_usage(c, "--tag: longer than %zu bytes", TAG_MAX);
-		if (has_control(tag))
+		if (text_has_control(tag))
 			cli_usage(c, "--tag: a tag has no control characters");
 		if (snapshot_list_add(tags, tag, &why) != BLK_OK)
 			exit(cli_error(c, EXIT_FAILED, "%s", why.text));

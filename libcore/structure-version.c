@@ -126,21 +126,6 @@ version_name_is_id(struct span name)
 	return digest_parse(name.p, name.len, &id);
 }
 
-/* U+0000 to U+001F and U+007F to U+009F. */
-static bool
-has_control(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char byte = (unsigned char)s.p[i];
-
-		if (byte < 0x20 || byte == 0x7f)
-			return true;
-		if (byte == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0)
-			return true; /* UTF-8: there is a next byte */
-	}
-	return false;
-}
-
 /* What is wrong with a name, or NULL. */
 static const char *
 complaint(struct span name)
@@ -151,7 +136,7 @@ complaint(struct span name)
 		return "a name is at most 255 bytes long";
 	if (!text_is_utf8(name))
 		return "a name is UTF-8";
-	if (has_control(name))
+	if (text_has_control(name))
 		return "a name has no control characters";
 	if (memchr(name.p, ':', name.len) != NULL ||
 	    memchr(name.p, '@', name.len) != NULL)

@@ -325,3 +325,18 @@ text_is_utf8(struct span s)
 	}
 	return true;
 }
+
+bool
+text_has_control(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char byte = (unsigned char)s.p[i];
+
+		if (byte < 0x20 || byte == 0x7f)
+			return true;
+		if (byte == 0xc2 && i + 1 < s.len &&
+		    (unsigned char)s.p[i + 1] < 0xa0)
+			return true;
+	}
+	return false;
+}

@@ -127,5 +127,7 @@ MUST_USE enum blk_status text_unescape(
 
 /* Is s valid UTF-8 (no overlong forms, surrogates, or above U+10FFFF)? */
 bool text_is_utf8(struct span s);
+/* Has it a control character: U+0000 to U+001F, U+007F to U+009F? */
+bool text_has_control(struct span s);
 
 #endif

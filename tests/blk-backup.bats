@@ -442,7 +442,7 @@ teardown() {
 
 @test "a tag that would break a list is refused" {
 	mkdir tree
-	for tag in $'a\nb' $'a\tb' $'a\177'; do
+	for tag in $'a\nb' $'a\tb' $'a\177' $'a\xc2\x85'; do
 		run -2 --separate-stderr blk-backup create -q --tag "$tag" -N n tree
 		[[ $stderr == *'--tag: '* ]] || fail "$stderr"
 	done

@@ -343,6 +343,19 @@ utf8_is_told_from_other_bytes(void **state)
 	assert_true(text_is_utf8(span_of("a\0b", 3)));
 }
 
+static void
+control_characters_are_found_wherever_they_stand(void **state)
+{
+	(void)state;
+	assert_true(text_has_control(span_of("a\0", 2)));
+	assert_true(text_has_control(span_str("\na")));
+	assert_true(text_has_control(span_str("a\x7f")));
+	assert_true(text_has_control(span_str("\xc2\x85")));
+	assert_false(text_has_control(span_str("\xc2\xa0 ~")));
+	assert_false(text_has_control(span_str("a\xc2"))); /* no UTF-8 */
+	assert_false(text_has_control(span_of(NULL, 0)));
+}
+
 int
 main(void)
 {
@@ -359,6 +372,8 @@ main(void)
 		cmocka_unit_test(other_spellings_are_corrupt_and_add_nothing),
 		cmocka_unit_test(strings_go_behind_what_is_there),
 		cmocka_unit_test(utf8_is_told_from_other_bytes),
+		cmocka_unit_test(
+		    control_characters_are_found_wherever_they_stand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
