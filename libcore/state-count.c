@@ -6,6 +6,10 @@
 #define DELTAS_MAX ((size_t)1 << 17)
 #define BATCH 512 /* ids asked for at once */
 
+/* Each class before those that its texts refer to; pieces are of any. */
+static const enum class downwards[CLASSES] = { CLASS_VERSION, CLASS_SNAPSHOT,
+	CLASS_TREE, CLASS_PIECE, CLASS_CONTENT, CLASS_DATA };
+
 void
 counter_init(
     struct counter *ct, struct catalog *c, const struct state_source *src)
@@ -14,14 +18,16 @@ counter_init(
 		.catalog = c,
 		.source = src,
 		.text = BUF_INIT(SEGMENT_FRAME_MAX),
-		.delta = { .ordered = true },
 	};
+	for (int k = 0; k < CLASSES; k++)
+		ct->delta[k].ordered = true;
 }
 
 void
 counter_release(struct counter *ct)
 {
-	idmap_release(&ct->delta);
+	for (int k = 0; k < CLASSES; k++)
+		idmap_release(&ct->delta[k]);
 	free(ct->job);
 	buf_release(&ct->text);
 }
@@ -33,7 +39,7 @@ counter_add(struct counter *ct, const struct digest *id, enum class class,
 	enum blk_status st;
 	int64_t *value;
 
-	st = idmap_put(&ct->delta, id, (uint8_t) class, &value, NULL, why);
+	st = idmap_put(&ct->delta[class], id, 0, &value, NULL, why);
 	if (st == BLK_OK)
 		*value += change;
 	return st;
@@ -85,84 +91,54 @@ counter_live(struct counter *ct, const struct digest *id,
 	return st;
 }
 
-/* Write the changes e[n], all of one id. */
+/* Write the change of an id. */
 static enum blk_status
-settle_id(struct counter *ct, const struct idmap_entry *e, size_t n,
+settle_id(struct counter *ct, enum class class, const struct idmap_entry *e,
     const struct catalog_facts *before, struct fault *why)
 {
 	const struct catalog_type *t = ct->catalog->type;
 	struct catalog_facts after = *before;
-	enum blk_status st = BLK_OK;
+	uint64_t *count = &after.count[class];
+	const struct catalog_copy *winner;
+	bool had = *count > 0;
+	enum blk_status st;
 
-	for (size_t i = 0; st == BLK_OK && i < n; i++) {
-		enum class class = (enum class)e[i].tag;
-		uint64_t *count = &after.count[class];
-		const struct catalog_copy *winner;
-		bool had = *count > 0;
-
-		if (e[i].value < 0 && *count < (uint64_t)-e[i].value) {
-			ct->retrace = true; /* the rows were wrong */
-			return BLK_OK;
-		}
-		*count += (uint64_t)e[i].value;
-		st = t->count_set(ct->catalog, &e->id, class, *count, why);
-		winner = catalog_winner(&after, class);
-		if (st == BLK_OK && had != (*count > 0) && winner != NULL)
-			st = counter_children(
-			    ct, &e->id, winner, had ? -1 : 1, why);
-		/* It has children that nobody counts, unless it is bytes. */
-		if (!had && winner == NULL && class != CLASS_DATA &&
-		    !after.lost[class])
-			ct->partial = true;
+	if (e->value < 0 && *count < (uint64_t)-e->value) {
+		ct->retrace = true; /* the rows were wrong */
+		return BLK_OK;
 	}
-	if (st == BLK_OK)
-		st = counter_live(ct, &e->id, before, &after, why);
-	return st;
-}
-
-struct group { /* changes of one id */
-	const struct idmap_entry *e;
-	size_t n;
-};
-
-/* The changes from *at on, one group for each id, up to BATCH of them. */
-static size_t
-next_groups(const struct idmap_entry *e, size_t n, size_t *at,
-    struct group group[static BATCH], struct digest id[static BATCH])
-{
-	size_t groups = 0;
-
-	while (*at < n && groups < BATCH) {
-		size_t next = *at + 1;
-
-		while (next < n && digest_equal(&e[next].id, &e[*at].id))
-			next++;
-		group[groups] = (struct group){ &e[*at], next - *at };
-		id[groups++] = e[*at].id;
-		*at = next;
-	}
-	return groups;
+	*count += (uint64_t)e->value;
+	st = t->count_set(ct->catalog, &e->id, class, *count, why);
+	winner = catalog_winner(&after, class);
+	if (st == BLK_OK && had != (*count > 0) && winner != NULL)
+		st = counter_children(ct, &e->id, winner, had ? -1 : 1, why);
+	/* It has children that nobody counts, unless it is bytes. */
+	if (!had && winner == NULL && class != CLASS_DATA && !after.lost[class])
+		ct->partial = true;
+	return st == BLK_OK ? counter_live(ct, &e->id, before, &after, why)
+	                    : st;
 }
 
 /* Write the changes e[n], in order of their ids, to the catalog: what is said
  * of one id changes nothing that is known of another. */
 static enum blk_status
-settle_all(struct counter *ct, const struct idmap_entry *e, size_t n,
-    struct fault *why)
+settle_all(struct counter *ct, enum class class, const struct idmap_entry *e,
+    size_t n, struct fault *why)
 {
 	const struct catalog_type *t = ct->catalog->type;
-	size_t batch = n < BATCH ? n : BATCH, at = 0, groups;
+	size_t batch = n < BATCH ? n : BATCH;
 	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
-	struct group group[BATCH];
-	struct digest id[BATCH];
 	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
+	struct digest id[BATCH];
 
-	while (st == BLK_OK && !ct->retrace &&
-	    (groups = next_groups(e, n, &at, group, id)) > 0) {
-		st = t->facts_many(ct->catalog, id, groups, f, why);
-		for (size_t i = 0; st == BLK_OK && !ct->retrace && i < groups;
-		     i++)
-			st = settle_id(ct, group[i].e, group[i].n, &f[i], why);
+	for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i += batch) {
+		batch = n - i < BATCH ? n - i : BATCH;
+		for (size_t k = 0; k < batch; k++)
+			id[k] = e[i + k].id;
+		st = t->facts_many(ct->catalog, id, batch, f, why);
+		for (size_t k = 0; st == BLK_OK && !ct->retrace && k < batch;
+		     k++)
+			st = settle_id(ct, class, &e[i + k], &f[k], why);
 	}
 	free(f);
 	return st;
@@ -181,20 +157,57 @@ without_zeros(struct idmap_entry *e, size_t n)
 	return kept;
 }
 
-/* Write all collected changes to the catalog. */
+/* Write the collected changes of a class to the catalog. */
 static enum blk_status
-settle(struct counter *ct, struct fault *why)
+settle(struct counter *ct, enum class class, struct fault *why)
 {
 	struct idmap_entry *e = NULL;
-	size_t n = ct->delta.used;
+	size_t n = ct->delta[class].used;
 	enum blk_status st;
 
-	st = idmap_sorted(&ct->delta, &e, why);
-	idmap_clear(&ct->delta);
+	if (n == 0)
+		return BLK_OK;
+	st = idmap_sorted(&ct->delta[class], &e, why);
+	idmap_clear(&ct->delta[class]);
 	if (st == BLK_OK)
-		st = settle_all(ct, e, without_zeros(e, n), why);
+		st = settle_all(ct, class, e, without_zeros(e, n), why);
 	free(e);
 	return st;
+}
+
+/* Of the classes that wait, the first. */
+static enum blk_status
+settle_first(struct counter *ct, struct fault *why)
+{
+	int k = 0;
+
+	while (k < CLASSES - 1 && ct->delta[downwards[k]].used == 0)
+		k++;
+	return settle(ct, downwards[k], why);
+}
+
+/* The classes that have become too many to be held. */
+static enum blk_status
+settle_many(struct counter *ct, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+	size_t held = 0;
+
+	for (int k = 0; k < CLASSES; k++)
+		held += ct->delta[k].used;
+	for (int k = 0; st == BLK_OK && held > DELTAS_MAX && k < CLASSES; k++)
+		st = settle(ct, downwards[k], why);
+	return st;
+}
+
+static bool
+is_settled(const struct counter *ct)
+{
+	size_t held = ct->jobs;
+
+	for (int k = 0; k < CLASSES; k++)
+		held += ct->delta[k].used;
+	return held == 0;
 }
 
 struct walk {
@@ -270,12 +283,11 @@ counter_run(struct counter *ct, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
-	while (st == BLK_OK && !ct->retrace &&
-	    (ct->jobs > 0 || ct->delta.used > 0)) {
+	while (st == BLK_OK && !ct->retrace && !is_settled(ct)) {
 		struct counter_job *job;
 		size_t n;
 
-		st = settle(ct, why);
+		st = settle_first(ct, why);
 		job = ct->job;
 		n = ct->jobs;
 		ct->job = NULL;
@@ -284,8 +296,8 @@ counter_run(struct counter *ct, struct fault *why)
 			qsort(job, n, sizeof(*job), job_order);
 		for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i++) {
 			st = do_job(ct, &job[i], why);
-			if (st == BLK_OK && ct->delta.used > DELTAS_MAX)
-				st = settle(ct, why);
+			if (st == BLK_OK && !ct->retrace)
+				st = settle_many(ct, why);
 		}
 		free(job);
 	}

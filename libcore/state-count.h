@@ -3,7 +3,9 @@
  *
  * Changes are collected, written to the catalog in sorted runs, and followed
  * into the texts of structures whose count leaves or reaches zero, until
- * nothing changes any more.  Private to the state room.
+ * nothing changes any more.  What others refer to waits until those are
+ * through: most ids are then written once, and so many of them side by side
+ * that the catalog reads them as it stands.  Private to the state room.
  */
 #ifndef STATE_COUNT_H
 #define STATE_COUNT_H
@@ -21,7 +23,7 @@ struct counter_job { /* a structure whose children are to be counted */
 struct counter {
 	struct catalog *catalog;
 	const struct state_source *source;
-	struct idmap delta; /* (id, class) -> change */
+	struct idmap delta[CLASSES]; /* id -> change */
 	struct counter_job *job;
 	size_t jobs, cap;
 	struct buf text;
