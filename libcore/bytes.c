@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#define HUGE_PAGE ((size_t)2 << 20) /* bytes; of x86-64 and of most others */
 #define ARRAY_FIRST 4 /* items that an array begins with: most stay small */
 #define BUF_FIRST 256 /* bytes that a buffer begins with */
 
@@ -185,6 +187,16 @@ buf_printf(struct buf *b, struct fault *why, const char *fmt, ...)
 	return BLK_OK;
 }
 
+void
+memory_is_large(void *p, size_t len)
+{
+	uintptr_t first = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	uintptr_t end = ((uintptr_t)p + len) & ~(HUGE_PAGE - 1);
+
+	if (len >= 2 * HUGE_PAGE && first < end)
+		madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 enum blk_status
 array_grow(
     void **items, size_t count, size_t *cap, size_t size, struct fault *why)
@@ -201,6 +213,7 @@ array_grow(
 	grown = realloc(*items, bytes);
 	if (grown == NULL)
 		return fault_nomem(why);
+	memory_is_large(grown, bytes);
 	*items = grown;
 	*cap = more;
 	return BLK_OK;

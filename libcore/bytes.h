@@ -144,6 +144,14 @@ MUST_USE enum blk_status buf_printf(
     struct buf *b, struct fault *why, const char *fmt, ...) PRINTF(3, 4);
 
 /*
+ * Ask for huge pages for len bytes at p, of malloc or calloc, that will be
+ * used all over: what is large and touched at random is found faster, and is
+ * had with fewer faults.  Only a wish (madvise(2), MADV_HUGEPAGE), for what is
+ * large enough.
+ */
+void memory_is_large(void *p, size_t len);
+
+/*
  * Make room for one more item of an array that grows by doubling: *items
  * holds count items of size bytes and has room for *cap.
  *

@@ -73,6 +73,7 @@ move(struct idmap *m, size_t slots, bool scattered, struct fault *why)
 	to.slot = calloc(to.slots, sizeof(*to.slot));
 	if (to.slot == NULL)
 		return fault_nomem(why);
+	memory_is_large(to.slot, to.slots * sizeof(*to.slot));
 	for (size_t i = 0; i < m->slots; i++)
 		if (m->slot[i].used)
 			*slot_of(&to, &m->slot[i].id, m->slot[i].tag) =
@@ -87,6 +88,22 @@ grow(struct idmap *m, struct fault *why)
 {
 	return move(
 	    m, m->slots == 0 ? SLOTS_MIN : 2 * m->slots, m->scattered, why);
+}
+
+static bool
+is_full(size_t used, size_t slots)
+{
+	return used >= slots / 4 * 3;
+}
+
+enum blk_status
+idmap_reserve(struct idmap *m, size_t n, struct fault *why)
+{
+	size_t slots = m->slots == 0 ? SLOTS_MIN : m->slots, all = m->used + n;
+
+	while (all > m->used && is_full(all - 1, slots))
+		slots *= 2;
+	return slots > m->slots ? move(m, slots, m->scattered, why) : BLK_OK;
 }
 
 /* Make room where e, the slot of an entry that is not there, is far from
@@ -126,7 +143,7 @@ idmap_put(struct idmap *m, const struct digest *id, uint8_t tag,
 	enum blk_status st = BLK_OK;
 	bool moved = true;
 
-	if (m->used >= m->slots / 4 * 3)
+	if (is_full(m->used, m->slots))
 		st = grow(m, why);
 	while (st == BLK_OK && moved) {
 		e = slot_of(m, id, tag);

@@ -38,6 +38,10 @@ struct idmap {
 void idmap_release(struct idmap *m);
 void idmap_clear(struct idmap *m); /* empty; memory in use is kept */
 
+/* Room for n more: putting them will move nothing. */
+MUST_USE enum blk_status idmap_reserve(
+    struct idmap *m, size_t n, struct fault *why);
+
 /* The value, to be changed in place until the next put; NULL: absent. */
 int64_t *idmap_get(const struct idmap *m, const struct digest *id, uint8_t tag);
 

@@ -22,13 +22,16 @@
  * many of them for each id that is asked for. */
 #define SCAN_ROWS 4
 
+#define EXPECT_MIN 64 /* ids that tell how many will follow */
+
 void
 index_pending_release(struct index *x)
 {
 	idmap_release(&x->pending.at);
 	free(x->pending.id);
 	free(x->pending.fact);
-	x->pending = (struct index_pending){ .flushes = x->pending.flushes };
+	x->pending = (struct index_pending){ .flushes = x->pending.flushes,
+		.at = { .ordered = true } };
 }
 
 void
@@ -109,10 +112,8 @@ index_pending_place(struct index *x, const struct digest *id,
 
 	if (!index_pending_takes(x, id))
 		st = index_pending_flush(x, why);
-	if (p->ids == 0) {
+	if (p->ids == 0)
 		p->fresh = x->writing && x->sum[TABLE_FACTS].rows == 0;
-		p->at.ordered = true;
-	}
 	if (st == BLK_OK)
 		st = array_grow(
 		    (void **)&p->id, p->ids, &p->ids_cap, sizeof(*p->id), why);
@@ -181,21 +182,38 @@ index_pending_id(struct index *x, const struct digest *id, bool known,
 	    : st;
 }
 
-/* Are these ids in order, and do the rows of those that are asked for stand
- * close to each other? */
 static bool
-is_dense(const struct index *x, const struct digest *id, size_t n, size_t asked)
+is_in_order(const struct digest *id, size_t n)
 {
-	double share;
-
 	for (size_t i = 1; i < n; i++)
 		if (digest_compare(&id[i - 1], &id[i]) > 0)
 			return false;
-	/* Ids are evenly spread over 2^64 heads. */
-	share = (double)(digest_head(&id[n - 1]) - digest_head(&id[0])) /
+	return true;
+}
+
+/* Of all ids, which are evenly spread over 2^64 heads, the share from the
+ * first to the last of these, which are in order. */
+static double
+share_of(const struct digest *id, size_t n)
+{
+	return (double)(digest_head(&id[n - 1]) - digest_head(&id[0])) /
 	    18446744073709551616.0;
-	return share * (double)x->sum[TABLE_FACTS].rows <
-	    (double)(SCAN_ROWS * asked);
+}
+
+/* Room at once for those that are likely to follow: n > 0 in order are the
+ * first, or more, of as many for each share. */
+static enum blk_status
+expect(struct index *x, const struct digest *id, size_t n, struct fault *why)
+{
+	struct index_pending *p = &x->pending;
+	double all = (double)n / (share_of(id, n) + 1e-9);
+	size_t most = x->o.pending_ids;
+
+	if (n >= EXPECT_MIN && all < (double)most)
+		most = (size_t)all;
+	return n < EXPECT_MIN || most <= p->ids
+	    ? BLK_OK
+	    : idmap_reserve(&p->at, most - p->ids, why);
 }
 
 /* Take the rows of those ids that are not known among the rows from the first
@@ -236,17 +254,22 @@ index_pending_load(
 	enum blk_status st = BLK_OK;
 	sqlite3_stmt *s;
 	size_t asked = 0;
+	bool in_order = n > 0 && is_in_order(id, n);
 
 	if (n > x->o.pending_ids)
 		return BLK_OK;
 	/* There is room for all: none is written, and forgotten, meanwhile. */
 	if (x->pending.ids + n > x->o.pending_ids)
 		st = index_pending_flush(x, why);
+	if (st == BLK_OK && in_order)
+		st = expect(x, id, n, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		st = index_pending_place(x, &id[i], &of, why);
 		asked += st == BLK_OK && !of->known;
 	}
-	if (st != BLK_OK || asked == 0 || !is_dense(x, id, n, asked))
+	if (st != BLK_OK || asked == 0 || !in_order ||
+	    share_of(id, n) * (double)x->sum[TABLE_FACTS].rows >=
+	        (double)(SCAN_ROWS * asked))
 		return st; /* each will be read when it is wanted */
 	st = index_prepare(x, SQL_IDS, &s, why);
 	if (st == BLK_OK)

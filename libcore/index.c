@@ -261,6 +261,7 @@ index_open(const struct index_options *o, struct catalog **out, bool *fresh,
 	x->o = *o;
 	if (o->pending_ids == 0)
 		x->o.pending_ids = INDEX_PENDING;
+	x->pending.at.ordered = true;
 	x->o.dir = o->dir == NULL ? NULL : strdup(o->dir);
 	x->file_mode = o->group ? 0660 : 0600;
 	x->dir_fd = x->lock_fd = x->apply_fd = -1;

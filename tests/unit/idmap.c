@@ -137,6 +137,37 @@ an_empty_map_is_sorted(void **state)
 	free(e);
 }
 
+static void
+what_was_reserved_is_put_where_it_stays(void **state)
+{
+	static const size_t rooms[] = { 1, 12, 13, IDS, 100 * IDS };
+	uint64_t seed = 7;
+
+	(void)state;
+	for (size_t k = 0; k < 2 * sizeof(rooms) / sizeof(*rooms); k++) {
+		struct idmap m = { .ordered = k % 2 == 0 };
+		const struct idmap_entry *slot;
+		int64_t *value;
+
+		assert_int_equal(idmap_reserve(&m, 0, &why), BLK_OK);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(
+			    idmap_reserve(&m, rooms[k / 2], &why), BLK_OK);
+			slot = m.slot;
+			for (size_t i = 0; i < rooms[k / 2]; i++) {
+				struct digest id = id_of(&seed, EVENLY);
+
+				assert_int_equal(
+				    idmap_put(&m, &id, 0, &value, NULL, &why),
+				    BLK_OK);
+			}
+			assert_ptr_equal(m.slot, slot);
+		}
+		assert_int_equal(m.used, 2 * rooms[k / 2]);
+		idmap_release(&m);
+	}
+}
+
 int
 main(void)
 {
@@ -146,6 +177,7 @@ main(void)
 		cmocka_unit_test(
 		    an_ordered_map_of_ids_that_crowd_is_never_wrong),
 		cmocka_unit_test(an_empty_map_is_sorted),
+		cmocka_unit_test(what_was_reserved_is_put_where_it_stays),
 	};
 
 	return cmocka_run_group_tests_name("idmap", tests, NULL, NULL);
