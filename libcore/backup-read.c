@@ -33,6 +33,7 @@ struct reading {
 	int fd;
 	uint64_t size;
 	bool source_failed;
+	bool reported; /* that it cannot be opened */
 	struct fault reason;
 };
 
@@ -127,22 +128,23 @@ read_long(struct worker *w, struct scan_entry *e, struct reading *r,
 }
 
 /*
- * A file of at most size bytes, straight into the lane.  *whole: that was all
- * of it, and not one that grew or that does not know its size.
+ * A file of at most size bytes, straight into the lane; of as many as e says
+ * when exact.  *whole: that was all of it, and not one that grew or that does
+ * not know its size.
  */
 static enum blk_status
 read_short(struct worker *w, struct scan_entry *e, struct reading *r,
-    size_t size, bool *whole, struct fault *why)
+    size_t size, bool exact, bool *whole, struct fault *why)
 {
 	void *room;
-	size_t got;
+	size_t got, least = exact ? (size_t)e->stat.size : size + 1;
 	enum blk_status st = lane_room(w->lane, size + 1, &room, why);
 
 	*whole = true;
 	if (st != BLK_OK)
 		return st;
-	if (file_pread(r->fd, room, size + 1, 0, &got, "file", &r->reason) !=
-	    BLK_OK) {
+	if (file_pread_least(r->fd, room, size + 1, least, 0, &got, "file",
+	        &r->reason) != BLK_OK) {
 		r->source_failed = true;
 		return BLK_OK;
 	}
@@ -166,38 +168,76 @@ read_once(struct worker *w, struct scan_entry *e, struct reading *r,
 	if (size > READ_SIZE)
 		return read_long(w, e, r, size, why);
 	st = read_short(
-	    w, e, r, size > 0 ? (size_t)size : READ_SOME, &whole, why);
+	    w, e, r, size > 0 ? (size_t)size : READ_SOME, false, &whole, why);
 	if (st == BLK_OK && !whole)
-		st = read_short(w, e, r, READ_SIZE, &whole, why);
+		st = read_short(w, e, r, READ_SIZE, false, &whole, why);
 	if (st != BLK_OK || whole)
 		return st;
 	size = scan_file_size(r->fd);
 	return read_long(w, e, r, size > READ_SIZE ? size : UINT64_MAX, why);
 }
 
-/* Read a file; once more when it changed meanwhile. */
+/*
+ * A short file that is still as it was seen, as nearly all are: with as few
+ * calls as that takes.  *done: it was; else nothing has been said of it.
+ */
+static enum blk_status
+read_known(struct worker *w, struct scan_dir *d, struct scan_entry *e,
+    struct reading *r, bool *done, struct fault *why)
+{
+	enum blk_status st = BLK_ABSENT;
+	bool whole = false;
+
+	*done = false;
+	if (e->stat.size > 0 && e->stat.size <= READ_SIZE)
+		st = scan_file_open_known(d, e, &r->fd, why);
+	if (st == BLK_ABSENT)
+		return BLK_OK;
+	if (st == BLK_OK)
+		st = read_short(
+		    w, e, r, (size_t)e->stat.size, true, &whole, why);
+	whole = whole && r->size == e->stat.size;
+	*done = st == BLK_OK && (whole || r->source_failed) &&
+	    !scan_file_changed(e, r->fd);
+	return st;
+}
+
+/* A file with a look before and behind; once more when it changed meanwhile. */
+static enum blk_status
+read_carefully(struct worker *w, struct scan_dir *d, struct scan_entry *e,
+    struct reading *r, bool *stable, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	*stable = false;
+	for (int i = 0; st == BLK_OK && i < 2 && !*stable; i++) {
+		file_close(r->fd);
+		r->fd = -1;
+		st = scan_file_open(d, e, &r->fd, why);
+		r->reported = st == BLK_ABSENT;
+		if (r->reported)
+			return BLK_OK;
+		if (st == BLK_OK)
+			st = read_once(w, e, r, why);
+		if (st == BLK_OK && r->source_failed)
+			break;
+		*stable = st == BLK_OK && !scan_file_changed(e, r->fd);
+	}
+	return st;
+}
+
 static enum blk_status
 read_file(struct worker *w, struct scan_dir *d, struct scan_entry *e,
     struct fault *why)
 {
 	struct reading r = { .fd = -1, .reason = FAULT_NONE };
-	enum blk_status st = BLK_OK;
-	bool stable = false;
+	bool stable;
+	enum blk_status st = read_known(w, d, e, &r, &stable, why);
 
-	for (int i = 0; st == BLK_OK && i < 2 && !stable; i++) {
-		file_close(r.fd);
-		r.fd = -1;
-		st = scan_file_open(d, e, &r.fd, why);
-		if (st == BLK_ABSENT)
-			return BLK_OK; /* reported; goes on */
-		if (st == BLK_OK)
-			st = read_once(w, e, &r, why);
-		if (st == BLK_OK && r.source_failed)
-			break;
-		stable = st == BLK_OK && !scan_file_changed(e, r.fd);
-	}
+	if (st == BLK_OK && !stable)
+		st = read_carefully(w, d, e, &r, &stable, why);
 	file_close(r.fd);
-	if (st != BLK_OK)
+	if (st != BLK_OK || r.reported)
 		return st;
 	backup_count(&w->b->t->files_read, 1);
 	if (r.source_failed)

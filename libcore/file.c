@@ -87,13 +87,20 @@ enum blk_status
 file_pread(int fd, void *buf, size_t len, uint64_t offset, size_t *got,
     const char *name, struct fault *why)
 {
+	return file_pread_least(fd, buf, len, len, offset, got, name, why);
+}
+
+enum blk_status
+file_pread_least(int fd, void *buf, size_t len, size_t least, uint64_t offset,
+    size_t *got, const char *name, struct fault *why)
+{
 	*got = 0;
 	/* No file reaches that far, and the system refuses to look. */
 	if (offset > INT64_MAX)
 		len = 0;
 	else if (len > (uint64_t)INT64_MAX - offset)
 		len = (size_t)((uint64_t)INT64_MAX - offset);
-	while (*got < len) {
+	while (*got < len && *got < least) {
 		ssize_t n = pread(
 		    fd, (char *)buf + *got, len - *got, (off_t)(offset + *got));
 

@@ -32,6 +32,12 @@ MUST_USE enum blk_status file_read(int fd, void *buf, size_t len, size_t *got,
 MUST_USE enum blk_status file_pread(int fd, void *buf, size_t len,
     uint64_t offset, size_t *got, const char *name, struct fault *why);
 
+/* As file_pread, content with as few as least bytes: no call looks for the end
+ * of a file whose size is known. */
+MUST_USE enum blk_status file_pread_least(int fd, void *buf, size_t len,
+    size_t least, uint64_t offset, size_t *got, const char *name,
+    struct fault *why);
+
 /*
  * Read dir/path whole.
  *

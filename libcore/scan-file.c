@@ -116,6 +116,27 @@ scan_file_open(
 	return st == BLK_OK ? BLK_ABSENT : st;
 }
 
+enum blk_status
+scan_file_open_known(
+    struct scan_dir *d, struct scan_entry *e, int *fd, struct fault *why)
+{
+	struct fault reason = FAULT_NONE;
+	enum blk_status st = BLK_ABSENT;
+
+	*fd = scan_open_at(d->scan, d->fd, e->name, &e->stat, O_NOFOLLOW);
+	if (*fd >= 0) {
+		free(e->meta);
+		st = scan_meta_of_fd(d->scan, *fd, &e->meta, &reason);
+	}
+	if (st == BLK_OK)
+		return BLK_OK;
+	file_close(*fd);
+	*fd = -1;
+	if (st != BLK_ABSENT)
+		*why = reason;
+	return st;
+}
+
 bool
 scan_file_changed(const struct scan_entry *e, int fd)
 {
@@ -123,7 +144,7 @@ scan_file_changed(const struct scan_entry *e, int fd)
 	uint8_t type = 0;
 
 	return !scan_stat_at(fd, "", AT_EMPTY_PATH, &stat, &type) ||
-	    !scan_stat_equal(&e->stat, &stat);
+	    type != TREE_FILE || !scan_stat_equal(&e->stat, &stat);
 }
 
 uint64_t

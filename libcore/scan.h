@@ -209,7 +209,18 @@ MUST_USE enum blk_status scan_path(const struct scan_dir *d,
 MUST_USE enum blk_status scan_file_open(
     struct scan_dir *d, struct scan_entry *e, int *fd, struct fault *why);
 
-/* Was the file changed since scan_file_open looked at it? */
+/*
+ * Open a file that should be as the walk saw it, and look at its attributes
+ * only: what is read is its content if behind that scan_file_changed says that
+ * it is, for then it was all the time.
+ *
+ * Returns: BLK_OK: *fd is the caller's to close.  BLK_ABSENT: it is not to be
+ *          had so easily; scan_file_open will say why.  BLK_FAILED.
+ */
+MUST_USE enum blk_status scan_file_open_known(
+    struct scan_dir *d, struct scan_entry *e, int *fd, struct fault *why);
+
+/* Is it another file, or was it changed, since e was looked at? */
 bool scan_file_changed(const struct scan_entry *e, int fd);
 
 /* The bytes that an open file has by now; 0 where that cannot be said. */

@@ -31,6 +31,38 @@ grow() {
 	[ "$(stat -c %s got)" -le "$(stat -c %s src/log)" ]
 }
 
+# growing RULES: back up src, whose file grows before reads of it.
+growing() {
+	LD_PRELOAD=$BUILD/tests/inject.so INJECT=$1 blk-backup create src
+}
+
+@test "a short file that grew before it was read is read again" {
+	need plain
+	mkdir src
+	printf 1 >src/f
+	run -0 --separate-stderr growing 'pread:1:grow:src/f'
+	[ -z "$stderr" ]
+	[ "$(blk-get src:/f)" = 1+ ]
+}
+
+@test "a short file that does not keep still is stored as it was last, which is said" {
+	need plain
+	mkdir src
+	printf 1 >src/f
+	run -3 --separate-stderr growing 'pread:*:grow:src/f'
+	grep -q 'src/f.*still changing' <<<"$stderr"
+	[ "$(blk-get src:/f)" = "$(head -c "$(blk-get src:/f | wc -c)" src/f)" ]
+	[[ $(blk-get src:/f) == 1+++* ]]
+}
+
+@test "a short file that cannot be read is not tried a second time" {
+	need plain
+	mkdir src
+	printf 1 >src/f
+	run -3 --separate-stderr growing 'pread:1:EIO:src/f'
+	grep -q 'src/f.*Input/output error' <<<"$stderr"
+}
+
 @test "a long hole does not keep a signal waiting" {
 	mkdir src
 	truncate -s 4T src/hole || skip 'no file can be that long here'

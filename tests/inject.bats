@@ -179,3 +179,8 @@ fdatasync 0 "
 		[[ $output == 'inject: not a rule: '* ]] || fail "$rule: $output"
 	done
 }
+
+@test "inject lets a file grow before it is read" {
+	run -0 inject 'pread:1:grow:file' pread
+	[ "$(cat file)" = 0123456789+ ]
+}

@@ -12,7 +12,8 @@
  *     and takes no PART.  WHAT is the errno that it fails with, undone: EIO
  *     (if none is given) ENOSPC EDQUOT EINTR EMFILE EACCES EPERM EROFS ENOENT
  *     EEXIST EINVAL ENOMEM ESTALE ETIMEDOUT; or "short": it moves half of the
- *     bytes; "kill": SIGKILL before it; "nfs": fstatfs says that this is NFS.
+ *     bytes; "kill": SIGKILL before it; "nfs": fstatfs says that this is NFS;
+ *     "grow": before it the file gets a byte more, a plus sign.
  * nosync  fsync and fdatasync do nothing and say that all is well.
  * kill:N  SIGKILL before the N-th call, counted over all but malloc.
  *
@@ -42,7 +43,7 @@
 #define RULES 16
 #define PARTS 1024 /* of a vector */
 
-enum what { NOTHING, FAIL, SHORT, KILL, NFS };
+enum what { NOTHING, FAIL, SHORT, KILL, NFS, GROW };
 
 struct rule {
 	char call[16];
@@ -151,6 +152,8 @@ set_what(struct rule *r, const char *text)
 		r->what = KILL;
 	else if (strcmp(text, "nfs") == 0)
 		r->what = NFS;
+	else if (strcmp(text, "grow") == 0)
+		r->what = GROW;
 	return r->what != FAIL;
 }
 
@@ -311,6 +314,11 @@ happen(const char *call, struct about from, struct about to)
 		kill_self();
 	if (r->what == FAIL)
 		errno = r->sys;
+	if (r->what == GROW) {
+		raw_write(first, O_APPEND, "+", 1);
+		errno = old;
+		return NOTHING;
+	}
 	return r->what;
 }
 

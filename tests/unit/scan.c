@@ -218,6 +218,16 @@ make_it_a_link(struct scan_dir *d, struct scan_entry *e)
 }
 
 static void
+make_it_another(struct scan_dir *d, struct scan_entry *e)
+{
+	int fd = openat(d->fd, "other", O_WRONLY | O_CREAT, 0600);
+
+	assert_int_equal(write(fd, "2", 1), 1);
+	close(fd);
+	assert_int_equal(renameat(d->fd, "other", d->fd, e->name), 0);
+}
+
+static void
 append_to_it(struct scan_dir *d, struct scan_entry *e)
 {
 	int fd = openat(d->fd, e->name, O_WRONLY | O_APPEND);
@@ -240,13 +250,21 @@ what_moves_meanwhile_is_reported_never_waited_for(void **state)
 		void (*before)(struct scan_dir *, struct scan_entry *);
 		void (*between)(struct scan_dir *, struct scan_entry *);
 		const char *problem, *line;
+		bool known;
 	} rows[] = {
-		{ remove_it, NULL, "vanished ", NULL },
-		{ make_it_a_fifo, NULL, "unreadable ", NULL },
-		{ make_it_a_link, NULL, "unreadable ", NULL },
-		{ append_to_it, NULL, NULL, " 2 " },
-		{ NULL, append_once, NULL, " 2 " },
-		{ NULL, append_to_it, "changed ", " 2 " },
+		{ remove_it, NULL, "vanished ", NULL, false },
+		{ make_it_a_fifo, NULL, "unreadable ", NULL, false },
+		{ make_it_a_link, NULL, "unreadable ", NULL, false },
+		{ append_to_it, NULL, NULL, " 2 ", false },
+		{ NULL, append_once, NULL, " 2 ", false },
+		{ NULL, append_to_it, "changed ", " 2 ", false },
+		{ remove_it, NULL, "vanished ", NULL, true },
+		{ make_it_a_fifo, NULL, "unreadable ", NULL, true },
+		{ make_it_a_link, NULL, "unreadable ", NULL, true },
+		{ append_to_it, NULL, NULL, " 2 ", true },
+		{ NULL, append_once, NULL, " 2 ", true },
+		{ NULL, append_to_it, "changed ", " 3 ", true },
+		{ make_it_another, NULL, NULL, " 1 ", true },
 	};
 
 	(void)state;
@@ -262,6 +280,7 @@ what_moves_meanwhile_is_reported_never_waited_for(void **state)
 		walk_init(&w, paths, 1);
 		w.before = rows[i].before;
 		w.between = rows[i].between;
+		w.known = rows[i].known;
 		walk_all(&w);
 		assert_string_equal(w.problems, problem);
 		if (rows[i].line == NULL)

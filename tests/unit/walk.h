@@ -34,6 +34,7 @@ struct walk {
 	size_t dirs, unchanged, files_new, files_known;
 	size_t same, dirs_same; /* files, directories that came out as before */
 	bool brief;             /* without the paths of directories */
+	bool known;             /* files are first read as they were seen */
 	struct digest id;       /* of the whole tree */
 	char root[512];         /* the root's line */
 	/* Called for each file before it is opened; may be NULL. */
@@ -76,7 +77,7 @@ walk_report(void *arg, enum scan_problem what, struct span path,
 	walk_say(arg, words[what], path);
 }
 
-/* Read a file whole, twice if it changes. */
+/* Read a file whole, twice if it changes, and once before if it is known. */
 static inline enum blk_status
 walk_file(
     struct walk *w, struct scan_dir *d, struct scan_entry *e, struct fault *why)
@@ -87,12 +88,18 @@ walk_file(
 
 	if (w->before != NULL)
 		w->before(d, e);
-	for (int i = 0; i < 2 && !stable; i++) {
+	for (int i = w->known ? -1 : 0; i < 2 && !stable; i++) {
 		char data[4096];
 		ssize_t got = 0;
 		int fd = -1;
 
-		st = scan_file_open(d, e, &fd, why);
+		if (i < 0) {
+			st = scan_file_open_known(d, e, &fd, why);
+			if (st == BLK_ABSENT)
+				continue;
+		} else {
+			st = scan_file_open(d, e, &fd, why);
+		}
 		if (st != BLK_OK)
 			return st == BLK_ABSENT ? BLK_OK : st;
 		assert_int_equal(hasher_begin(w->hasher, why), BLK_OK);
