@@ -1,8 +1,11 @@
 #include "catalog.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
+
+#define BATCH 512 /* ids asked for at once */
 
 const char *
 reason_name(enum condemned_reason r)
@@ -47,6 +50,30 @@ catalog_release(struct catalog *c)
 {
 	if (c->type->release != NULL)
 		c->type->release(c);
+}
+
+enum blk_status
+catalog_facts_each(struct catalog *c, size_t n,
+    const struct digest *(*id)(const void *arg, size_t i),
+    enum blk_status (*visit)(
+        void *arg, size_t i, const struct catalog_facts *f, struct fault *why),
+    void *arg, struct fault *why)
+{
+	size_t batch = n < BATCH ? n : BATCH;
+	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
+	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
+	struct digest asked[BATCH];
+
+	for (size_t i = 0; st == BLK_OK && i < n; i += batch) {
+		batch = n - i < BATCH ? n - i : BATCH;
+		for (size_t k = 0; k < batch; k++)
+			asked[k] = *id(arg, i + k);
+		st = c->type->facts_many(c, asked, batch, f, why);
+		for (size_t k = 0; st == BLK_OK && k < batch; k++)
+			st = visit(arg, i + k, &f[k], why);
+	}
+	free(f);
+	return st;
 }
 
 static bool

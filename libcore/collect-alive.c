@@ -9,8 +9,6 @@
 #include "collect-private.h"
 #include "rules.h"
 
-#define BATCH 256 /* ids asked for at once */
-
 struct alive {
 	struct catalog *c;
 	const struct segment_table *t;
@@ -51,10 +49,21 @@ sort_objects(struct alive *a, struct fault *why)
 	return BLK_OK;
 }
 
-/* A row that is missing means that the object is live (R6). */
-static void
-judge_object(struct alive *a, uint32_t ordinal, const struct catalog_facts *f)
+static const struct digest *
+object_id(const void *arg, size_t i)
 {
+	const struct alive *a = arg;
+
+	return &a->t->object[a->order[i]].id;
+}
+
+/* A row that is missing means that the object is live (R6). */
+static enum blk_status
+judge_object(
+    void *arg, size_t at, const struct catalog_facts *f, struct fault *why)
+{
+	struct alive *a = arg;
+	const uint32_t ordinal = a->order[at];
 	const struct segment_object *o = &a->t->object[ordinal];
 	const struct catalog_copy self = { .seq = a->row.seq,
 		.ordinal = ordinal,
@@ -74,31 +83,20 @@ judge_object(struct alive *a, uint32_t ordinal, const struct catalog_facts *f)
 	for (size_t i = 0; i < f->copies; i++)
 		row = row ||
 		    (f->copy[i].seq == self.seq && f->copy[i].kind == o->kind);
+	(void)why;
 	if (row || !RULE(R6))
-		return;
+		return BLK_OK;
 	*fate = FATE_LIVES;
 	catalog_segment_count(&a->missing, &o->id, &self, true);
+	return BLK_OK;
 }
 
 static enum blk_status
 judge_objects(struct alive *a, struct fault *why)
 {
-	struct catalog_facts *f = malloc(BATCH * sizeof(*f));
-	struct digest id[BATCH];
-	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
-
 	a->sum = a->missing = (struct catalog_segment){ .seq = 0 };
-	for (uint32_t at = 0; st == BLK_OK && at < a->count; at += BATCH) {
-		uint32_t n = a->count - at < BATCH ? a->count - at : BATCH;
-
-		for (uint32_t i = 0; i < n; i++)
-			id[i] = a->t->object[a->order[at + i]].id;
-		st = a->c->type->facts_many(a->c, id, n, f, why);
-		for (uint32_t i = 0; st == BLK_OK && i < n; i++)
-			judge_object(a, a->order[at + i], &f[i]);
-	}
-	free(f);
-	return st;
+	return catalog_facts_each(
+	    a->c, a->count, object_id, judge_object, a, why);
 }
 
 /* All that the row adds up was found, or is taken for live. */

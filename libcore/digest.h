@@ -74,6 +74,13 @@ digest_compare(const struct digest *a, const struct digest *b)
 	return memcmp(a->byte, b->byte, DIGEST_LEN);
 }
 
+/* For qsort(3) of digests. */
+static inline int
+digest_order(const void *a, const void *b)
+{
+	return digest_compare(a, b);
+}
+
 /* The first 64 bits: where among all ids, which are evenly spread, it lies. */
 static inline uint64_t
 digest_head(const struct digest *id)

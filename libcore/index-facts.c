@@ -182,7 +182,7 @@ index_facts_many(struct catalog *c, const struct digest *id, size_t n,
 	bool own;
 	enum blk_status st = index_read_begin(x, &own, why);
 
-	if (st == BLK_OK && x->writing && n > 0)
+	if (st == BLK_OK && (x->writing || x->keep) && n > 0)
 		st = index_pending_load(x, id, n, why);
 	for (size_t i = 0; st == BLK_OK && i < n; i++)
 		st = read_facts(x, &id[i], false, &f[i], why);

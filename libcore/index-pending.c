@@ -256,7 +256,8 @@ index_pending_load(
 	size_t asked = 0;
 	bool in_order = n > 0 && is_in_order(id, n);
 
-	if (n > x->o.pending_ids)
+	if (n > x->o.pending_ids ||
+	    (!x->writing && x->pending.ids + n > x->o.pending_ids))
 		return BLK_OK;
 	/* There is room for all: none is written, and forgotten, meanwhile. */
 	if (x->pending.ids + n > x->o.pending_ids)

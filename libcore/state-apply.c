@@ -127,42 +127,42 @@ facts_matter(const struct catalog_facts *f)
 	return false;
 }
 
-static int
-digest_order(const void *a, const void *b)
+struct noting { /* objects of a table, in order of their ids */
+	struct apply *a;
+	const struct digest *id;
+};
+
+static const struct digest *
+noted_id(const void *arg, size_t i)
 {
-	return digest_compare(a, b);
+	return &((const struct noting *)arg)->id[i];
 }
 
-#define BATCH 512 /* ids asked for at once */
+static enum blk_status
+note_counted(
+    void *arg, size_t i, const struct catalog_facts *f, struct fault *why)
+{
+	const struct noting *n = arg;
+
+	return facts_matter(f) ? note_dirty(n->a, &n->id[i], f, why) : BLK_OK;
+}
 
 /* Note the objects of a table that are counted before the run. */
 static enum blk_status
 note_table(struct apply *a, const struct segment_table *t, struct fault *why)
 {
-	size_t batch = t->objects < BATCH ? t->objects : BATCH;
-	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
 	struct digest *id = malloc((t->objects + 1) * sizeof(*id));
-	enum blk_status st = BLK_OK;
+	enum blk_status st;
 	size_t n = 0;
 
-	if (f == NULL || id == NULL) {
-		st = fault_nomem(why);
-		goto out;
-	}
+	if (id == NULL)
+		return fault_nomem(why);
 	for (uint32_t i = 0; i < t->objects; i++)
 		if (t->object[i].kind != KIND_RECORD)
 			id[n++] = t->object[i].id;
 	qsort(id, n, sizeof(*id), digest_order);
-	for (size_t i = 0; st == BLK_OK && i < n; i += BATCH) {
-		size_t m = n - i < BATCH ? n - i : BATCH;
-
-		st = a->c->type->facts_many(a->c, id + i, m, f, why);
-		for (size_t k = 0; st == BLK_OK && k < m; k++)
-			if (facts_matter(&f[k]))
-				st = note_dirty(a, &id[i + k], &f[k], why);
-	}
-out:
-	free(f);
+	st = catalog_facts_each(
+	    a->c, n, noted_id, note_counted, &(struct noting){ a, id }, why);
 	free(id);
 	return st;
 }

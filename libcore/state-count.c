@@ -4,7 +4,6 @@
 
 /* Changes held in memory before they are written to the catalog. */
 #define DELTAS_MAX ((size_t)1 << 17)
-#define BATCH 512 /* ids asked for at once */
 
 /* Each class before those that its texts refer to; pieces are of any. */
 static const enum class downwards[CLASSES] = { CLASS_VERSION, CLASS_SNAPSHOT,
@@ -91,57 +90,50 @@ counter_live(struct counter *ct, const struct digest *id,
 	return st;
 }
 
-/* Write the change of an id. */
-static enum blk_status
-settle_id(struct counter *ct, enum class class, const struct idmap_entry *e,
-    const struct catalog_facts *before, struct fault *why)
+struct settling { /* of changes of a class, in order of their ids */
+	struct counter *ct;
+	enum class class;
+	const struct idmap_entry *e;
+};
+
+static const struct digest *
+settled_id(const void *arg, size_t i)
 {
-	const struct catalog_type *t = ct->catalog->type;
+	return &((const struct settling *)arg)->e[i].id;
+}
+
+/* Write the change of an id: what is said of it changes nothing that is known
+ * of another. */
+static enum blk_status
+settle_id(
+    void *arg, size_t i, const struct catalog_facts *before, struct fault *why)
+{
+	const struct settling *s = arg;
+	const struct idmap_entry *e = &s->e[i];
+	struct counter *ct = s->ct;
 	struct catalog_facts after = *before;
-	uint64_t *count = &after.count[class];
-	const struct catalog_copy *winner;
+	uint64_t *count = &after.count[s->class];
+	const struct catalog_copy *winner = catalog_winner(before, s->class);
 	bool had = *count > 0;
 	enum blk_status st;
 
+	if (ct->retrace)
+		return BLK_OK;
 	if (e->value < 0 && *count < (uint64_t)-e->value) {
 		ct->retrace = true; /* the rows were wrong */
 		return BLK_OK;
 	}
 	*count += (uint64_t)e->value;
-	st = t->count_set(ct->catalog, &e->id, class, *count, why);
-	winner = catalog_winner(&after, class);
+	st = ct->catalog->type->count_set(
+	    ct->catalog, &e->id, s->class, *count, why);
 	if (st == BLK_OK && had != (*count > 0) && winner != NULL)
 		st = counter_children(ct, &e->id, winner, had ? -1 : 1, why);
 	/* It has children that nobody counts, unless it is bytes. */
-	if (!had && winner == NULL && class != CLASS_DATA && !after.lost[class])
+	if (!had && winner == NULL && s->class != CLASS_DATA &&
+	    !after.lost[s->class])
 		ct->partial = true;
 	return st == BLK_OK ? counter_live(ct, &e->id, before, &after, why)
 	                    : st;
-}
-
-/* Write the changes e[n], in order of their ids, to the catalog: what is said
- * of one id changes nothing that is known of another. */
-static enum blk_status
-settle_all(struct counter *ct, enum class class, const struct idmap_entry *e,
-    size_t n, struct fault *why)
-{
-	const struct catalog_type *t = ct->catalog->type;
-	size_t batch = n < BATCH ? n : BATCH;
-	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
-	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
-	struct digest id[BATCH];
-
-	for (size_t i = 0; st == BLK_OK && !ct->retrace && i < n; i += batch) {
-		batch = n - i < BATCH ? n - i : BATCH;
-		for (size_t k = 0; k < batch; k++)
-			id[k] = e[i + k].id;
-		st = t->facts_many(ct->catalog, id, batch, f, why);
-		for (size_t k = 0; st == BLK_OK && !ct->retrace && k < batch;
-		     k++)
-			st = settle_id(ct, class, &e[i + k], &f[k], why);
-	}
-	free(f);
-	return st;
 }
 
 /* What was counted as often as it was discounted, as the chunks of a list that
@@ -170,7 +162,9 @@ settle(struct counter *ct, enum class class, struct fault *why)
 	st = idmap_sorted(&ct->delta[class], &e, why);
 	idmap_clear(&ct->delta[class]);
 	if (st == BLK_OK)
-		st = settle_all(ct, class, e, without_zeros(e, n), why);
+		st = catalog_facts_each(ct->catalog, without_zeros(e, n),
+		    settled_id, settle_id, &(struct settling){ ct, class, e },
+		    why);
 	free(e);
 	return st;
 }

@@ -8,6 +8,9 @@
 #include "idmap.h"
 #include "rules.h"
 
+#define REFS_MAX ((size_t)1 << 17) /* references gathered, and judged at once  \
+	                            */
+
 struct judge {
 	struct catalog *c;
 	const struct state_proposal *p;
@@ -19,6 +22,8 @@ struct judge {
 	struct idmap lost;  /* (id, class) that the proposal says lost */
 	struct catalog_segment *victim;
 	size_t victims, victims_cap;
+	struct state_ref *ref; /* of texts: to be judged */
+	size_t refs, refs_cap;
 };
 
 void
@@ -51,6 +56,12 @@ report(struct judge *j, const struct digest *id, enum class class,
 static enum blk_status
 learn_added(struct judge *j, struct fault *why)
 {
+	size_t objects = 0;
+
+	for (size_t i = 0; i < j->p->addeds; i++)
+		objects += j->p->added[i].table->objects;
+	if (idmap_reserve(&j->added, objects, why) != BLK_OK)
+		return BLK_FAILED;
 	for (size_t i = 0; i < j->p->addeds; i++) {
 		const struct state_added *a = &j->p->added[i];
 		bool own_file = i + 1 == j->p->addeds;
@@ -167,44 +178,95 @@ is_said_lost(const struct judge *j, const struct digest *id, enum class class)
 
 /* R4 (a) for one reference of something that is added. */
 static enum blk_status
-judge_reference(struct judge *j, const struct digest *id, enum class class,
-    struct fault *why)
+judge_reference(
+    void *arg, size_t i, const struct catalog_facts *now, struct fault *why)
 {
+	struct judge *j = arg;
+	const struct state_ref *r = &j->ref[i];
 	const struct catalog_copy *copy;
-	struct catalog_facts f;
-	enum blk_status st;
+	struct catalog_facts f = *now;
+	enum blk_status st = BLK_OK;
 	bool fine = false;
 
-	if (is_added(j, id, class))
-		return BLK_OK;
-	st = j->c->type->facts(j->c, id, &f, why);
-	if (st != BLK_OK)
-		return st;
-	if (j->p->collector && (f.lost[class] || is_said_lost(j, id, class)))
+	if (is_added(j, &r->id, r->class) ||
+	    (j->p->collector &&
+	        (f.lost[r->class] || is_said_lost(j, &r->id, r->class))))
 		return BLK_OK;
 	without_victims(j, &f);
-	copy = catalog_winner(&f, class);
+	copy = catalog_winner(&f, r->class);
 	if (copy != NULL && copy->kind == KIND_DATA)
 		fine = true;
 	else if (copy != NULL)
-		st = state_whole(j->c, id, class, j->src, &fine, NULL, why);
+		st = state_whole(
+		    j->c, &r->id, r->class, j->src, &fine, NULL, why);
 	if (st == BLK_OK && !fine)
-		st = report(j, id, class, why);
+		st = report(j, &r->id, r->class, why);
+	return st;
+}
+
+static const struct digest *
+reference_id(const void *arg, size_t i)
+{
+	return &((const struct judge *)arg)->ref[i].id;
+}
+
+static int
+reference_order(const void *a, const void *b)
+{
+	const struct state_ref *x = a, *y = b;
+	int order = digest_compare(&x->id, &y->id);
+
+	return order != 0 ? order : (int)x->class - (int)y->class;
+}
+
+/* The references that were gathered, in order of their ids, each once. */
+static enum blk_status
+judge_gathered(struct judge *j, struct fault *why)
+{
+	enum blk_status st;
+	size_t kept = 0;
+
+	if (j->refs > 1)
+		qsort(j->ref, j->refs, sizeof(*j->ref), reference_order);
+	for (size_t i = 0; i < j->refs; i++)
+		if (kept == 0 ||
+		    reference_order(&j->ref[kept - 1], &j->ref[i]) != 0)
+			j->ref[kept++] = j->ref[i];
+	st = catalog_facts_each(
+	    j->c, kept, reference_id, judge_reference, j, why);
+	j->refs = 0;
 	return st;
 }
 
 static enum blk_status
-judge_visit(void *arg, const struct reference *r, struct fault *why)
+gather(struct judge *j, const struct digest *id, enum class class,
+    struct fault *why)
 {
-	return judge_reference(arg, &r->id, r->class, why);
+	enum blk_status st = BLK_OK;
+
+	if (j->refs == REFS_MAX)
+		st = judge_gathered(j, why);
+	if (st == BLK_OK)
+		st = array_grow((void **)&j->ref, j->refs, &j->refs_cap,
+		    sizeof(*j->ref), why);
+	if (st == BLK_OK)
+		j->ref[j->refs++] = (struct state_ref){ *id, class };
+	return st;
+}
+
+static enum blk_status
+gather_visit(void *arg, const struct reference *r, struct fault *why)
+{
+	return gather(arg, &r->id, r->class, why);
 }
 
 /*
- * R4 (a) and (b) by the texts that are added: all of them, or only version
- * records, which are made when names are decided and no author traces.
+ * The references of R4 (a) and (b), of the texts that are added: all of them,
+ * or only version records, which are made when names are decided and no author
+ * traces.
  */
 static enum blk_status
-judge_texts(struct judge *j, bool only_versions, struct fault *why)
+gather_texts(struct judge *j, bool only_versions, struct fault *why)
 {
 	struct buf text = BUF_INIT(SEGMENT_FRAME_MAX);
 	enum blk_status st = BLK_OK;
@@ -223,7 +285,7 @@ judge_texts(struct judge *j, bool only_versions, struct fault *why)
 			st = j->p->text(j->p->arg, i, k, &text, why);
 			if (st == BLK_OK)
 				st = structure_walk((enum kind)kind,
-				    span_of(text.data, text.len), judge_visit,
+				    span_of(text.data, text.len), gather_visit,
 				    j, why);
 		}
 	}
@@ -259,13 +321,10 @@ judge_references(struct judge *j, struct fault *why)
 		st = leans_hold(j, &hold, why);
 	if (st != BLK_OK)
 		return st;
-	st = judge_texts(j, hold, why);
-	if (!hold)
-		return st;
-	for (size_t i = 0; st == BLK_OK && i < j->p->relies; i++)
-		st = judge_reference(
-		    j, &j->p->rely[i].id, j->p->rely[i].class, why);
-	return st;
+	st = gather_texts(j, hold, why);
+	for (size_t i = 0; st == BLK_OK && hold && i < j->p->relies; i++)
+		st = gather(j, &j->p->rely[i].id, j->p->rely[i].class, why);
+	return st == BLK_OK ? judge_gathered(j, why) : st;
 }
 
 /* R4 (c) for one counted class of an object in a victim. */
@@ -332,19 +391,40 @@ judge_rows(struct judge *j, struct fault *why)
 	return j->c->type->ids_each(j->c, &none, 0, judge_row, j, why);
 }
 
+struct tabled { /* objects of a victim, in order of their ids */
+	struct judge *j;
+	struct digest *id;
+};
+
+static const struct digest *
+tabled_id(const void *arg, size_t i)
+{
+	return &((const struct tabled *)arg)->id[i];
+}
+
+static enum blk_status
+judge_tabled(
+    void *arg, size_t i, const struct catalog_facts *f, struct fault *why)
+{
+	const struct tabled *t = arg;
+
+	return judge_object(t->j, &t->id[i], f, why);
+}
+
 static enum blk_status
 judge_table(struct judge *j, const struct segment_table *t, struct fault *why)
 {
-	enum blk_status st = BLK_OK;
+	struct tabled of = { j, malloc((t->objects + 1) * sizeof(*of.id)) };
+	enum blk_status st;
 
-	for (uint32_t k = 0; st == BLK_OK && k < t->objects; k++) {
-		const struct digest *id = &t->object[k].id;
-		struct catalog_facts f;
-
-		st = j->c->type->facts(j->c, id, &f, why);
-		if (st == BLK_OK)
-			st = judge_object(j, id, &f, why);
-	}
+	if (of.id == NULL)
+		return fault_nomem(why);
+	for (uint32_t k = 0; k < t->objects; k++)
+		of.id[k] = t->object[k].id;
+	qsort(of.id, t->objects, sizeof(*of.id), digest_order);
+	st = catalog_facts_each(
+	    j->c, t->objects, tabled_id, judge_tabled, &of, why);
+	free(of.id);
 	return st;
 }
 
@@ -384,7 +464,9 @@ enum blk_status
 state_judge(struct catalog *c, const struct state_proposal *p,
     const struct state_source *src, struct state_verdict *v, struct fault *why)
 {
-	struct judge j = { .c = c, .p = p, .src = src, .v = v };
+	struct judge j = {
+		.c = c, .p = p, .src = src, .v = v, .added.ordered = true
+	};
 	enum blk_status st;
 
 	*v = (struct state_verdict){ .missing = NULL };
@@ -404,5 +486,6 @@ state_judge(struct catalog *c, const struct state_proposal *p,
 	idmap_release(&j.asked);
 	idmap_release(&j.lost);
 	free(j.victim);
+	free(j.ref);
 	return st;
 }

@@ -47,12 +47,6 @@ id_of(uint64_t i)
 	return id;
 }
 
-static int
-order_of(const void *a, const void *b)
-{
-	return digest_compare(a, b);
-}
-
 static void
 open_index(struct growth *g)
 {
@@ -112,7 +106,7 @@ add_commit(struct growth *g, uint64_t limit)
 		add_segment(g, ids + n, some);
 		n += some;
 	}
-	qsort(ids, n, sizeof(*ids), order_of);
+	qsort(ids, n, sizeof(*ids), digest_order);
 	for (size_t i = 0; i < n; i++)
 		bench_ok(t->count_set(g->c, &ids[i], CLASS_DATA, 1, &g->why),
 		    &g->why);
@@ -158,7 +152,7 @@ look_up_sorted(struct growth *g)
 		for (size_t i = 0; i < RUN; i++)
 			ids[i] = id_of(bench_draw(&g->state) % g->chunks);
 		began = bench_now();
-		qsort(ids, RUN, sizeof(*ids), order_of);
+		qsort(ids, RUN, sizeof(*ids), digest_order);
 		bench_ok(g->c->type->facts_many(g->c, ids, RUN, f, &g->why),
 		    &g->why);
 		took += bench_now() - began;

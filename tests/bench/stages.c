@@ -221,12 +221,6 @@ look_up_miss(struct stages *s)
 	look_up(s, 1);
 }
 
-static int
-order_of(const void *a, const void *b)
-{
-	return digest_compare(a, b);
-}
-
 /* As a commit does it: copies, then counts in order. */
 static void
 insert(struct stages *s)
@@ -247,7 +241,7 @@ insert(struct stages *s)
 			.id = s->id[i], .kind = KIND_DATA, .length = s->cut[i]
 		};
 	memcpy(sorted, s->id, s->chunks * sizeof(*sorted));
-	qsort(sorted, s->chunks, sizeof(*sorted), order_of);
+	qsort(sorted, s->chunks, sizeof(*sorted), digest_order);
 	bench_ok(t->begin(s->catalog, &s->why), &s->why);
 	bench_ok(t->segment_add(s->catalog, &row, &s->why), &s->why);
 	bench_ok(t->copies_add(s->catalog, 1, &table, &s->why), &s->why);

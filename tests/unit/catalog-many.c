@@ -10,12 +10,6 @@
 
 static struct digest many_id[MANY];
 
-static int
-by_id(const void *a, const void *b)
-{
-	return digest_compare(a, b);
-}
-
 /* One segment that holds them all, in no order. */
 static void
 add_many(struct pair *p)
@@ -36,7 +30,7 @@ add_many(struct pair *p)
 	}
 	both(p, &st, segment_add, &s);
 	both(p, &st, copies_add, 1, &t);
-	qsort(many_id, MANY, sizeof(many_id[0]), by_id);
+	qsort(many_id, MANY, sizeof(many_id[0]), digest_order);
 	free(object);
 }
 
