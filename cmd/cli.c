@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,21 @@ choose(struct cli *c)
 	load_options(c, sub, sub->common, false);
 }
 
+/*
+ * All threads share a heap, which keeps what it is given back: a heap of a
+ * thread's own grows by a call a page, and each page that is had anew costs a
+ * fault.  What is large is mapped, and grows without being copied; for its
+ * size, see memory_is_large.
+ */
+static void
+settle_heap(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
 void
 cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 {
@@ -238,6 +254,7 @@ cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 		.argc = argc,
 		.argv = argv,
 	};
+	settle_heap();
 	ensure_descriptors();
 	cli_common_defaults(&c->common);
 	load_options(c, cmd, cmd->common, cmd->sub != NULL);
