@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "ids.h"
 
 #define SLOTS_MIN 16
+#define SLOTS_MANY 4096 /* of an ordered map: from here on it grows faster */
 
 /*
  * Ids that come in order fill an ordered map from its front, which is crowded
@@ -86,8 +88,10 @@ move(struct idmap *m, size_t slots, bool scattered, struct fault *why)
 static enum blk_status
 grow(struct idmap *m, struct fault *why)
 {
+	size_t times = m->ordered && m->slots >= SLOTS_MANY ? 4 : 2;
+
 	return move(
-	    m, m->slots == 0 ? SLOTS_MIN : 2 * m->slots, m->scattered, why);
+	    m, m->slots == 0 ? SLOTS_MIN : times * m->slots, m->scattered, why);
 }
 
 static bool
@@ -172,31 +176,6 @@ entry_order(const void *a, const void *b)
 	return order != 0 ? order : (int)x->tag - (int)y->tag;
 }
 
-/*
- * Sort what is nearly sorted by moving each back to its place; false, with
- * some of it done, if that takes too many moves.
- */
-static bool
-settle(struct idmap_entry *e, size_t n)
-{
-	size_t moves = 8 * n;
-
-	for (size_t i = 1; i < n; i++) {
-		struct idmap_entry moved = e[i];
-		size_t k = i;
-
-		for (; k > 0 && entry_order(&e[k - 1], &moved) > 0; k--) {
-			if (moves-- == 0) {
-				e[k] = moved;
-				return false;
-			}
-			e[k] = e[k - 1];
-		}
-		e[k] = moved;
-	}
-	return true;
-}
-
 enum blk_status
 idmap_sorted(const struct idmap *m, struct idmap_entry **out, struct fault *why)
 {
@@ -216,7 +195,9 @@ idmap_sorted(const struct idmap *m, struct idmap_entry **out, struct fault *why)
 	for (size_t i = 0; n < m->used && i < at; i++)
 		if (home_of(m, &m->slot[i].id, m->slot[i].tag) > i)
 			(*out)[n++] = m->slot[i];
-	if (!m->ordered || m->scattered || !settle(*out, n))
-		qsort(*out, n, sizeof(**out), entry_order);
+	if (m->ordered && !m->scattered)
+		ids_settle(*out, n, sizeof(**out), entry_order);
+	else
+		ids_sort(*out, n, sizeof(**out), entry_order);
 	return BLK_OK;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "idmap.h"
+#include "ids.h"
 #include "rules.h"
 #include "state-apply.h"
 
@@ -160,7 +161,7 @@ note_table(struct apply *a, const struct segment_table *t, struct fault *why)
 	for (uint32_t i = 0; i < t->objects; i++)
 		if (t->object[i].kind != KIND_RECORD)
 			id[n++] = t->object[i].id;
-	qsort(id, n, sizeof(*id), digest_order);
+	ids_sort(id, n, sizeof(*id), digest_order);
 	st = catalog_facts_each(
 	    a->c, n, noted_id, note_counted, &(struct noting){ a, id }, why);
 	free(id);
@@ -322,13 +323,6 @@ settle_winner(struct apply *a, const struct digest *id, enum class class,
 	return st;
 }
 
-static int
-dirty_order(const void *a, const void *b)
-{
-	return digest_compare(
-	    &((const struct dirty *)a)->id, &((const struct dirty *)b)->id);
-}
-
 static enum blk_status
 settle_dirty(struct apply *a, const struct dirty *d, struct fault *why)
 {
@@ -364,7 +358,7 @@ settle_dirties(struct apply *a, struct fault *why)
 	enum blk_status st = BLK_OK;
 
 	if (a->dirties > 1)
-		qsort(a->dirty, a->dirties, sizeof(*a->dirty), dirty_order);
+		ids_sort(a->dirty, a->dirties, sizeof(*a->dirty), digest_order);
 	for (size_t i = 0; st == BLK_OK && i < a->dirties; i++)
 		if (i == 0 ||
 		    !digest_equal(&a->dirty[i].id, &a->dirty[i - 1].id))

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "ids.h"
+
 /* Changes held in memory before they are written to the catalog. */
-#define DELTAS_MAX ((size_t)1 << 17)
+#define CHANGES_MAX ((size_t)1 << 17)
 
 /* Each class before those that its texts refer to; pieces are of any. */
 static const enum class downwards[CLASSES] = { CLASS_VERSION, CLASS_SNAPSHOT,
@@ -18,15 +20,13 @@ counter_init(
 		.source = src,
 		.text = BUF_INIT(SEGMENT_FRAME_MAX),
 	};
-	for (int k = 0; k < CLASSES; k++)
-		ct->delta[k].ordered = true;
 }
 
 void
 counter_release(struct counter *ct)
 {
 	for (int k = 0; k < CLASSES; k++)
-		idmap_release(&ct->delta[k]);
+		free(ct->waiting[k].change);
 	free(ct->job);
 	buf_release(&ct->text);
 }
@@ -35,12 +35,13 @@ enum blk_status
 counter_add(struct counter *ct, const struct digest *id, enum class class,
     int change, struct fault *why)
 {
-	enum blk_status st;
-	int64_t *value;
+	struct counter_class *w = &ct->waiting[class];
+	enum blk_status st = array_grow(
+	    (void **)&w->change, w->changes, &w->cap, sizeof(*w->change), why);
 
-	st = idmap_put(&ct->delta[class], id, 0, &value, NULL, why);
 	if (st == BLK_OK)
-		*value += change;
+		w->change[w->changes++] =
+		    (struct counter_change){ *id, change };
 	return st;
 }
 
@@ -93,13 +94,13 @@ counter_live(struct counter *ct, const struct digest *id,
 struct settling { /* of changes of a class, in order of their ids */
 	struct counter *ct;
 	enum class class;
-	const struct idmap_entry *e;
+	const struct counter_change *change;
 };
 
 static const struct digest *
 settled_id(const void *arg, size_t i)
 {
-	return &((const struct settling *)arg)->e[i].id;
+	return &((const struct settling *)arg)->change[i].id;
 }
 
 /* Write the change of an id: what is said of it changes nothing that is known
@@ -109,7 +110,7 @@ settle_id(
     void *arg, size_t i, const struct catalog_facts *before, struct fault *why)
 {
 	const struct settling *s = arg;
-	const struct idmap_entry *e = &s->e[i];
+	const struct counter_change *e = &s->change[i];
 	struct counter *ct = s->ct;
 	struct catalog_facts after = *before;
 	uint64_t *count = &after.count[s->class];
@@ -119,11 +120,11 @@ settle_id(
 
 	if (ct->retrace)
 		return BLK_OK;
-	if (e->value < 0 && *count < (uint64_t)-e->value) {
+	if (e->by < 0 && *count < (uint64_t)-e->by) {
 		ct->retrace = true; /* the rows were wrong */
 		return BLK_OK;
 	}
-	*count += (uint64_t)e->value;
+	*count += (uint64_t)e->by;
 	st = ct->catalog->type->count_set(
 	    ct->catalog, &e->id, s->class, *count, why);
 	if (st == BLK_OK && had != (*count > 0) && winner != NULL)
@@ -136,37 +137,55 @@ settle_id(
 	                    : st;
 }
 
-/* What was counted as often as it was discounted, as the chunks of a list that
- * a collector moves, is not even looked up. */
-static size_t
-without_zeros(struct idmap_entry *e, size_t n)
+/*
+ * One change for each id, in order of ids.  What was counted as often as it
+ * was discounted, as the chunks of a list that a collector moves, is not even
+ * looked up.
+ */
+static void
+add_up(struct counter_class *w)
 {
+	struct counter_change *c = w->change;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (e[i].value != 0)
-			e[kept++] = e[i];
-	return kept;
+	if (w->changes > 1)
+		ids_sort(c, w->changes, sizeof(*c), digest_order);
+	for (size_t i = 0, next; i < w->changes; i = next) {
+		int64_t by = 0;
+
+		for (next = i;
+		     next < w->changes && digest_equal(&c[next].id, &c[i].id);
+		     next++)
+			by += c[next].by;
+		if (by != 0)
+			c[kept++] = (struct counter_change){ c[i].id, by };
+	}
+	w->changes = kept;
 }
 
 /* Write the collected changes of a class to the catalog. */
 static enum blk_status
 settle(struct counter *ct, enum class class, struct fault *why)
 {
-	struct idmap_entry *e = NULL;
-	size_t n = ct->delta[class].used;
+	struct counter_class w = ct->waiting[class];
 	enum blk_status st;
 
-	if (n == 0)
-		return BLK_OK;
-	st = idmap_sorted(&ct->delta[class], &e, why);
-	idmap_clear(&ct->delta[class]);
-	if (st == BLK_OK)
-		st = catalog_facts_each(ct->catalog, without_zeros(e, n),
-		    settled_id, settle_id, &(struct settling){ ct, class, e },
-		    why);
-	free(e);
+	ct->waiting[class] = (struct counter_class){ .change = NULL };
+	add_up(&w);
+	st = catalog_facts_each(ct->catalog, w.changes, settled_id, settle_id,
+	    &(struct settling){ ct, class, w.change }, why);
+	free(w.change);
 	return st;
+}
+
+static size_t
+waiting(const struct counter *ct)
+{
+	size_t n = 0;
+
+	for (int k = 0; k < CLASSES; k++)
+		n += ct->waiting[k].changes;
+	return n;
 }
 
 /* Of the classes that wait, the first. */
@@ -175,33 +194,26 @@ settle_first(struct counter *ct, struct fault *why)
 {
 	int k = 0;
 
-	while (k < CLASSES - 1 && ct->delta[downwards[k]].used == 0)
+	while (k < CLASSES - 1 && ct->waiting[downwards[k]].changes == 0)
 		k++;
 	return settle(ct, downwards[k], why);
 }
 
-/* The classes that have become too many to be held. */
+/* When there are too many to be held: added up, many may be few. */
 static enum blk_status
 settle_many(struct counter *ct, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
-	size_t held = 0;
 
+	if (waiting(ct) <= CHANGES_MAX)
+		return BLK_OK;
 	for (int k = 0; k < CLASSES; k++)
-		held += ct->delta[k].used;
-	for (int k = 0; st == BLK_OK && held > DELTAS_MAX && k < CLASSES; k++)
+		add_up(&ct->waiting[k]);
+	if (waiting(ct) <= CHANGES_MAX / 2)
+		return BLK_OK;
+	for (int k = 0; st == BLK_OK && k < CLASSES; k++)
 		st = settle(ct, downwards[k], why);
 	return st;
-}
-
-static bool
-is_settled(const struct counter *ct)
-{
-	size_t held = ct->jobs;
-
-	for (int k = 0; k < CLASSES; k++)
-		held += ct->delta[k].used;
-	return held == 0;
 }
 
 struct walk {
@@ -277,7 +289,8 @@ counter_run(struct counter *ct, struct fault *why)
 {
 	enum blk_status st = BLK_OK;
 
-	while (st == BLK_OK && !ct->retrace && !is_settled(ct)) {
+	while (
+	    st == BLK_OK && !ct->retrace && (ct->jobs > 0 || waiting(ct) > 0)) {
 		struct counter_job *job;
 		size_t n;
 

@@ -11,7 +11,6 @@
 #define STATE_COUNT_H
 
 #include "catalog.h"
-#include "idmap.h"
 #include "state.h"
 
 struct counter_job { /* a structure whose children are to be counted */
@@ -20,10 +19,20 @@ struct counter_job { /* a structure whose children are to be counted */
 	int sign; /* +1 it is counted now, -1 no longer */
 };
 
+struct counter_change {
+	struct digest id;
+	int64_t by;
+};
+
+struct counter_class { /* changes of a class: as they came */
+	struct counter_change *change;
+	size_t changes, cap;
+};
+
 struct counter {
 	struct catalog *catalog;
 	const struct state_source *source;
-	struct idmap delta[CLASSES]; /* id -> change */
+	struct counter_class waiting[CLASSES];
 	struct counter_job *job;
 	size_t jobs, cap;
 	struct buf text;

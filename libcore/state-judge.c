@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "idmap.h"
+#include "ids.h"
 #include "rules.h"
 
-#define REFS_MAX ((size_t)1 << 17) /* references gathered, and judged at once  \
-	                            */
+#define REFS_MAX                                                               \
+	((size_t)1 << 17) /* references gathered, and judged at once           \
+	                   */
 
 struct judge {
 	struct catalog *c;
@@ -227,7 +229,7 @@ judge_gathered(struct judge *j, struct fault *why)
 	size_t kept = 0;
 
 	if (j->refs > 1)
-		qsort(j->ref, j->refs, sizeof(*j->ref), reference_order);
+		ids_sort(j->ref, j->refs, sizeof(*j->ref), reference_order);
 	for (size_t i = 0; i < j->refs; i++)
 		if (kept == 0 ||
 		    reference_order(&j->ref[kept - 1], &j->ref[i]) != 0)
@@ -421,7 +423,7 @@ judge_table(struct judge *j, const struct segment_table *t, struct fault *why)
 		return fault_nomem(why);
 	for (uint32_t k = 0; k < t->objects; k++)
 		of.id[k] = t->object[k].id;
-	qsort(of.id, t->objects, sizeof(*of.id), digest_order);
+	ids_sort(of.id, t->objects, sizeof(*of.id), digest_order);
 	st = catalog_facts_each(
 	    j->c, t->objects, tabled_id, judge_tabled, &of, why);
 	free(of.id);
