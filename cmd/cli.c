@@ -234,7 +234,7 @@ choose(struct cli *c)
  * All threads share a heap, which keeps what it is given back: a heap of a
  * thread's own grows by a call a page, and each page that is had anew costs a
  * fault.  What is large is mapped, and grows without being copied; for its
- * size, see memory_is_large.
+ * size, see bytes_in_huge_pages.
  */
 static void
 settle_heap(void)

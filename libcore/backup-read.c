@@ -127,33 +127,38 @@ read_long(struct worker *w, struct scan_entry *e, struct reading *r,
 	return st;
 }
 
+/* What was read of a file into the lane's room is all of it. */
+static enum blk_status
+put_short(struct worker *w, struct scan_entry *e, struct reading *r,
+    const void *room, size_t len, struct fault *why)
+{
+	backup_count(&w->b->t->bytes_read, len);
+	r->size = len;
+	return lane_put(w->lane, room, len, &e->id, why);
+}
+
 /*
- * A file of at most size bytes, straight into the lane; of as many as e says
- * when exact.  *whole: that was all of it, and not one that grew or that does
- * not know its size.
+ * A file of at most size bytes, straight into the lane.  *whole: that was all
+ * of it, and not one that grew or that does not know its size.
  */
 static enum blk_status
 read_short(struct worker *w, struct scan_entry *e, struct reading *r,
-    size_t size, bool exact, bool *whole, struct fault *why)
+    size_t size, bool *whole, struct fault *why)
 {
 	void *room;
-	size_t got, least = exact ? (size_t)e->stat.size : size + 1;
+	size_t got;
 	enum blk_status st = lane_room(w->lane, size + 1, &room, why);
 
 	*whole = true;
 	if (st != BLK_OK)
 		return st;
-	if (file_pread_least(r->fd, room, size + 1, least, 0, &got, "file",
-	        &r->reason) != BLK_OK) {
+	if (file_pread(r->fd, room, size + 1, 0, &got, "file", &r->reason) !=
+	    BLK_OK) {
 		r->source_failed = true;
 		return BLK_OK;
 	}
 	*whole = got <= size;
-	if (!*whole)
-		return BLK_OK;
-	backup_count(&w->b->t->bytes_read, got);
-	r->size = got;
-	return lane_put(w->lane, room, got, &e->id, why);
+	return *whole ? put_short(w, e, r, room, got, why) : BLK_OK;
 }
 
 static enum blk_status
@@ -168,9 +173,9 @@ read_once(struct worker *w, struct scan_entry *e, struct reading *r,
 	if (size > READ_SIZE)
 		return read_long(w, e, r, size, why);
 	st = read_short(
-	    w, e, r, size > 0 ? (size_t)size : READ_SOME, false, &whole, why);
+	    w, e, r, size > 0 ? (size_t)size : READ_SOME, &whole, why);
 	if (st == BLK_OK && !whole)
-		st = read_short(w, e, r, READ_SIZE, false, &whole, why);
+		st = read_short(w, e, r, READ_SIZE, &whole, why);
 	if (st != BLK_OK || whole)
 		return st;
 	size = scan_file_size(r->fd);
@@ -178,15 +183,18 @@ read_once(struct worker *w, struct scan_entry *e, struct reading *r,
 }
 
 /*
- * A short file that is still as it was seen, as nearly all are: with as few
- * calls as that takes.  *done: it was; else nothing has been said of it.
+ * A short file that is still as it was seen, as nearly all are, with as few
+ * calls as that takes: its bytes are its content if behind them it still is.
+ * *done: it was; else nothing was done.
  */
 static enum blk_status
 read_known(struct worker *w, struct scan_dir *d, struct scan_entry *e,
     struct reading *r, bool *done, struct fault *why)
 {
+	const size_t size = (size_t)e->stat.size;
 	enum blk_status st = BLK_ABSENT;
-	bool whole = false;
+	void *room;
+	size_t got;
 
 	*done = false;
 	if (e->stat.size > 0 && e->stat.size <= READ_SIZE)
@@ -194,12 +202,15 @@ read_known(struct worker *w, struct scan_dir *d, struct scan_entry *e,
 	if (st == BLK_ABSENT)
 		return BLK_OK;
 	if (st == BLK_OK)
-		st = read_short(
-		    w, e, r, (size_t)e->stat.size, true, &whole, why);
-	whole = whole && r->size == e->stat.size;
-	*done = st == BLK_OK && (whole || r->source_failed) &&
-	    !scan_file_changed(e, r->fd);
-	return st;
+		st = lane_room(w->lane, size + 1, &room, why);
+	if (st != BLK_OK)
+		return st;
+	r->source_failed = file_pread_least(r->fd, room, size + 1, size, 0,
+	                       &got, "file", &r->reason) != BLK_OK;
+	*done =
+	    (r->source_failed || got == size) && !scan_file_changed(e, r->fd);
+	return *done && !r->source_failed ? put_short(w, e, r, room, got, why)
+	                                  : BLK_OK;
 }
 
 /* A file with a look before and behind; once more when it changed meanwhile. */

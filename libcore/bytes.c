@@ -188,7 +188,7 @@ buf_printf(struct buf *b, struct fault *why, const char *fmt, ...)
 }
 
 void
-memory_is_large(void *p, size_t len)
+bytes_in_huge_pages(void *p, size_t len)
 {
 	uintptr_t first = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 	uintptr_t end = ((uintptr_t)p + len) & ~(HUGE_PAGE - 1);
@@ -213,7 +213,7 @@ array_grow(
 	grown = realloc(*items, bytes);
 	if (grown == NULL)
 		return fault_nomem(why);
-	memory_is_large(grown, bytes);
+	bytes_in_huge_pages(grown, bytes);
 	*items = grown;
 	*cap = more;
 	return BLK_OK;

@@ -149,7 +149,7 @@ MUST_USE enum blk_status buf_printf(
  * had with fewer faults.  Only a wish (madvise(2), MADV_HUGEPAGE), for what is
  * large enough.
  */
-void memory_is_large(void *p, size_t len);
+void bytes_in_huge_pages(void *p, size_t len);
 
 /*
  * Make room for one more item of an array that grows by doubling: *items

@@ -8,6 +8,7 @@
 
 #define SLOTS_MIN 16
 #define SLOTS_MANY 4096 /* of an ordered map: from here on it grows faster */
+#define SLOTS_FULL ((size_t)1 << 17) /* and no more from here on */
 
 /*
  * Ids that come in order fill an ordered map from its front, which is crowded
@@ -75,7 +76,7 @@ move(struct idmap *m, size_t slots, bool scattered, struct fault *why)
 	to.slot = calloc(to.slots, sizeof(*to.slot));
 	if (to.slot == NULL)
 		return fault_nomem(why);
-	memory_is_large(to.slot, to.slots * sizeof(*to.slot));
+	bytes_in_huge_pages(to.slot, to.slots * sizeof(*to.slot));
 	for (size_t i = 0; i < m->slots; i++)
 		if (m->slot[i].used)
 			*slot_of(&to, &m->slot[i].id, m->slot[i].tag) =
@@ -88,7 +89,9 @@ move(struct idmap *m, size_t slots, bool scattered, struct fault *why)
 static enum blk_status
 grow(struct idmap *m, struct fault *why)
 {
-	size_t times = m->ordered && m->slots >= SLOTS_MANY ? 4 : 2;
+	size_t times =
+	    m->ordered && m->slots >= SLOTS_MANY && m->slots < SLOTS_FULL ? 4
+	                                                                  : 2;
 
 	return move(
 	    m, m->slots == 0 ? SLOTS_MIN : times * m->slots, m->scattered, why);

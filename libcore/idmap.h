@@ -38,7 +38,8 @@ struct idmap {
 void idmap_release(struct idmap *m);
 void idmap_clear(struct idmap *m); /* empty; memory in use is kept */
 
-/* Room for n more: putting them will move nothing. */
+/* Room for n more: putting them will move nothing, unless an ordered map is
+ * crowded. */
 MUST_USE enum blk_status idmap_reserve(
     struct idmap *m, size_t n, struct fault *why);
 

@@ -1,13 +1,14 @@
 #include "ids.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"
 
-#define BITS_MAX 16 /* of ids, which say where they belong */
+#define BITS_MAX 20 /* of ids, which say where they belong */
 #define FEW 32      /* items that need no help to be sorted */
 
 /* Move each item back to its place; false, with some of it done, if that takes
@@ -16,7 +17,7 @@ static bool
 move_back(char *items, size_t n, size_t size,
     int (*order)(const void *a, const void *b))
 {
-	char moved[IDS_ITEM_MAX];
+	_Alignas(max_align_t) char moved[IDS_ITEM_MAX];
 	size_t moves = 8 * n;
 
 	for (size_t i = 1; i < n; i++) {

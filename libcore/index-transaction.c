@@ -32,7 +32,9 @@ index_hold(struct catalog *c, bool keep, struct fault *why)
 	st = index_meta_now(x, &m, why);
 	if (st == BLK_OK)
 		index_refresh(x);
-	else
+	if (st == BLK_OK && keep) /* how dense ids lie among all rows */
+		st = index_sums_read(x, why);
+	if (st != BLK_OK)
 		index_release(c);
 	return st;
 }

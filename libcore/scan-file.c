@@ -122,9 +122,11 @@ scan_file_open_known(
 {
 	struct fault reason = FAULT_NONE;
 	enum blk_status st = BLK_ABSENT;
+	int64_t now = scan_now();
 
 	*fd = scan_open_at(d->scan, d->fd, e->name, &e->stat, O_NOFOLLOW);
 	if (*fd >= 0) {
+		e->trusted = scan_is_trusted(&e->stat, now);
 		free(e->meta);
 		st = scan_meta_of_fd(d->scan, *fd, &e->meta, &reason);
 	}

@@ -211,8 +211,9 @@ MUST_USE enum blk_status scan_file_open(
 
 /*
  * Open a file that should be as the walk saw it, and look at its attributes
- * only: what is read is its content if behind that scan_file_changed says that
- * it is, for then it was all the time.
+ * only: what is read is its content if behind that scan_file_changed says no,
+ * for then it was all the time.  Until then it may be any other's, even that
+ * of what is no file.
  *
  * Returns: BLK_OK: *fd is the caller's to close.  BLK_ABSENT: it is not to be
  *          had so easily; scan_file_open will say why.  BLK_FAILED.

@@ -118,11 +118,9 @@ settle_id(
 	bool had = *count > 0;
 	enum blk_status st;
 
-	if (ct->retrace)
-		return BLK_OK;
 	if (e->by < 0 && *count < (uint64_t)-e->by) {
-		ct->retrace = true; /* the rows were wrong */
-		return BLK_OK;
+		ct->retrace = true;
+		return fault(why, BLK_CORRUPT, "counts were wrong");
 	}
 	*count += (uint64_t)e->by;
 	st = ct->catalog->type->count_set(
@@ -175,7 +173,7 @@ settle(struct counter *ct, enum class class, struct fault *why)
 	st = catalog_facts_each(ct->catalog, w.changes, settled_id, settle_id,
 	    &(struct settling){ ct, class, w.change }, why);
 	free(w.change);
-	return st;
+	return ct->retrace ? BLK_OK : st; /* whatever it was */
 }
 
 static size_t
@@ -211,7 +209,7 @@ settle_many(struct counter *ct, struct fault *why)
 		add_up(&ct->waiting[k]);
 	if (waiting(ct) <= CHANGES_MAX / 2)
 		return BLK_OK;
-	for (int k = 0; st == BLK_OK && k < CLASSES; k++)
+	for (int k = 0; st == BLK_OK && !ct->retrace && k < CLASSES; k++)
 		st = settle(ct, downwards[k], why);
 	return st;
 }

@@ -58,19 +58,21 @@ report(struct judge *j, const struct digest *id, enum class class,
 static enum blk_status
 learn_added(struct judge *j, struct fault *why)
 {
+	enum blk_status st;
 	size_t objects = 0;
 
 	for (size_t i = 0; i < j->p->addeds; i++)
 		objects += j->p->added[i].table->objects;
-	if (idmap_reserve(&j->added, objects, why) != BLK_OK)
-		return BLK_FAILED;
+	st = idmap_reserve(&j->added, objects, why);
+	if (st != BLK_OK)
+		return st;
 	for (size_t i = 0; i < j->p->addeds; i++) {
 		const struct state_added *a = &j->p->added[i];
 		bool own_file = i + 1 == j->p->addeds;
 		struct catalog_segment s;
-		enum blk_status st = BLK_ABSENT;
 		int64_t *value;
 
+		st = BLK_ABSENT;
 		if (!own_file && RULE(R1))
 			st = j->c->type->segment_find(j->c, &a->id, &s, why);
 		if (st == BLK_OK)
@@ -190,9 +192,8 @@ judge_reference(
 	enum blk_status st = BLK_OK;
 	bool fine = false;
 
-	if (is_added(j, &r->id, r->class) ||
-	    (j->p->collector &&
-	        (f.lost[r->class] || is_said_lost(j, &r->id, r->class))))
+	if (j->p->collector &&
+	    (f.lost[r->class] || is_said_lost(j, &r->id, r->class)))
 		return BLK_OK;
 	without_victims(j, &f);
 	copy = catalog_winner(&f, r->class);
@@ -221,7 +222,8 @@ reference_order(const void *a, const void *b)
 	return order != 0 ? order : (int)x->class - (int)y->class;
 }
 
-/* The references that were gathered, in order of their ids, each once. */
+/* The references that were gathered, in order of their ids, each once; what is
+ * added needs no look. */
 static enum blk_status
 judge_gathered(struct judge *j, struct fault *why)
 {
@@ -231,8 +233,9 @@ judge_gathered(struct judge *j, struct fault *why)
 	if (j->refs > 1)
 		ids_sort(j->ref, j->refs, sizeof(*j->ref), reference_order);
 	for (size_t i = 0; i < j->refs; i++)
-		if (kept == 0 ||
-		    reference_order(&j->ref[kept - 1], &j->ref[i]) != 0)
+		if ((kept == 0 ||
+		        reference_order(&j->ref[kept - 1], &j->ref[i]) != 0) &&
+		    !is_added(j, &j->ref[i].id, j->ref[i].class))
 			j->ref[kept++] = j->ref[i];
 	st = catalog_facts_each(
 	    j->c, kept, reference_id, judge_reference, j, why);

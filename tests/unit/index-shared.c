@@ -366,6 +366,27 @@ nothing_is_kept_of_a_read_that_failed(void **state)
 	ok(st);
 }
 
+/* Also of one that was opened now, and has never written. */
+static void
+few_rows_that_are_kept_are_not_sought_among_all(void **state)
+{
+	struct bench *n = *state;
+	struct digest id[2] = { id_of(1), id_of(2) };
+	struct catalog_facts f[2];
+	int left = 2000;
+
+	fill(n, 1, 4000);
+	if (digest_compare(&id[0], &id[1]) > 0)
+		id[0] = id_of(2), id[1] = id_of(1);
+	ok(reopen(n));
+	ok(catalog_keep(n->c, &n->why));
+	sqlite3_progress_handler(index_of(n->c)->db, 1, stop, &left);
+	ok(n->c->type->facts_many(n->c, id, 2, f, &n->why));
+	sqlite3_progress_handler(index_of(n->c)->db, 0, NULL, NULL);
+	assert_int_equal(f[0].copies + f[1].copies, 2);
+	catalog_release(n->c);
+}
+
 static void
 counts_are_exact_where_rows_were_kept(void **state)
 {
@@ -557,6 +578,7 @@ main(void)
 		TEST(
 		    what_is_kept_for_a_transaction_is_forgotten_when_others_commit),
 		TEST(nothing_is_kept_of_a_read_that_failed),
+		TEST(few_rows_that_are_kept_are_not_sought_among_all),
 		TEST(counts_are_exact_where_rows_were_kept),
 		TEST(a_state_that_cannot_be_held_is_said),
 		TEST(an_index_open_for_reading_answers_and_is_not_written),
