@@ -1,13 +1,14 @@
 # faults.bash - what the tests that break things share; loaded after helper.
 #
 # What is acknowledged stands in acked/, a file an object, named by its id.
-# BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one;
+# BLK_SOAK=1 takes every case instead of a sample; BLK_SEED makes another one,
+# BLK_SAMPLE=N one of an Nth of the cases;
 # BLK_KILLS is how often the store that lives on in kill.bats is killed;
 # BLK_PATIENCE multiplies what a command may take before it is said to hang.
 # shellcheck shell=bash
 
 # Before blk_setup takes them away.
-soak=${BLK_SOAK:-} seed=${BLK_SEED:-1}
+soak=${BLK_SOAK:-} seed=${BLK_SEED:-1} thin=${BLK_SAMPLE:-1}
 # shellcheck disable=SC2034 # kill.bats uses it
 kills=${BLK_KILLS:-${soak:+2000}}
 hangs=$((60 * ${BLK_PATIENCE:-1})) # seconds
@@ -25,10 +26,12 @@ noise() {
 
 # sample COUNT N: COUNT of the numbers from 1 to N, or all of them.
 sample() {
-	if [ -n "$soak" ] || [ "$2" -le "$1" ]; then
+	local count=$((($1 + thin - 1) / thin))
+
+	if [ -n "$soak" ] || [ "$2" -le "$count" ]; then
 		seq "$2"
 	else
-		shuf -i "1-$2" -n "$1" --random-source=<(noise) | sort -n
+		shuf -i "1-$2" -n "$count" --random-source=<(noise) | sort -n
 	fi
 }
 
