@@ -19,6 +19,7 @@
 #include "store-private.h"
 
 #define SESSION_NAME 96
+#define LOOKS 8 /* at a list of sessions that move */
 
 static void
 session_name(
@@ -125,15 +126,17 @@ store_session_end(struct store *s)
 
 /* --- other sessions --- */
 
-/* Held by a live process?  A dead one's file is removed. */
+/* Held by a live process?  A dead one's file is removed.  *gone: there is none
+ * of that name any more. */
 static bool
-is_held(int dir, const char *name)
+is_held(int dir, const char *name, bool *gone)
 {
 	int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	bool held;
 
+	*gone = fd == -1 && errno == ENOENT;
 	if (fd == -1)
-		return errno != ENOENT;
+		return !*gone;
 	held = flock(fd, LOCK_EX | LOCK_NB) == -1;
 	if (!held)
 		unlinkat(dir, name, 0);
@@ -153,9 +156,17 @@ session_parse(const char *name, uint64_t *base)
 	    text_u64(span_of(name + 33, len - 33), base);
 }
 
+struct sessions {
+	const char *uuid; /* of the one that is meant; NULL: all but our own */
+	uint64_t lowest;
+	bool any, moved;
+};
+
+/* Look through the list once.  moved: one that was listed went away, and may
+ * have another name; careful: it counts as held. */
 static enum blk_status
-each_session(struct store *s, const char *uuid, uint64_t *lowest, bool *any,
-    struct fault *why)
+look_at_sessions(
+    struct store *s, struct sessions *of, bool careful, struct fault *why)
 {
 	int fd = openat(backend_lock_dir(s->backend), "sessions",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -166,45 +177,72 @@ each_session(struct store *s, const char *uuid, uint64_t *lowest, bool *any,
 		file_close(fd);
 		return fault_sys(why, "sessions");
 	}
+	of->moved = false;
 	while ((d = readdir(dir)) != NULL) {
 		uint64_t base;
+		bool held, gone;
 
 		if (!session_parse(d->d_name, &base) ||
 		    strncmp(d->d_name, s->session_hex, 32) == 0 ||
-		    (uuid != NULL && strncmp(d->d_name, uuid, 32) != 0) ||
-		    !is_held(fd, d->d_name))
+		    (of->uuid != NULL && strncmp(d->d_name, of->uuid, 32) != 0))
 			continue;
-		*any = true;
-		if (base < *lowest)
-			*lowest = base;
+		held = is_held(fd, d->d_name, &gone);
+		of->moved |= gone;
+		if (!held && !(gone && careful))
+			continue;
+		of->any = true;
+		if (base < of->lowest)
+			of->lowest = base;
 	}
 	closedir(dir);
 	return BLK_OK;
 }
 
+/* A session that moves to its next base goes by its new name only: who listed
+ * the old one looks once more. */
+static enum blk_status
+each_session(struct store *s, struct sessions *of, struct fault *why)
+{
+	enum blk_status st = BLK_OK;
+
+	of->lowest = UINT64_MAX;
+	of->any = false;
+	of->moved = true;
+	for (int look = 1; st == BLK_OK && of->moved && look <= LOOKS; look++)
+		st = look_at_sessions(s, of, look == LOOKS, why);
+	return st;
+}
+
 enum blk_status
 store_sessions(struct store *s, uint64_t *lowest, struct fault *why)
 {
-	bool any = false;
+	struct sessions all = { .uuid = NULL };
+	enum blk_status st;
 
 	*lowest = UINT64_MAX;
 	if (!s->backend->caps.kernel_locks)
 		return BLK_OK;
-	return each_session(s, NULL, lowest, &any, why);
+	st = each_session(s, &all, why);
+	*lowest = all.lowest;
+	return st;
 }
 
 enum blk_status
 store_session_lives(
     struct store *s, const uint8_t uuid[16], bool *lives, struct fault *why)
 {
-	uint64_t lowest = UINT64_MAX;
+	struct sessions one;
+	enum blk_status st;
 	char hex[33];
 
 	*lives = memcmp(uuid, s->session, sizeof(s->session)) == 0;
 	if (*lives || !s->backend->caps.kernel_locks)
 		return BLK_OK;
 	digest_hex_of(uuid, 16, hex);
-	return each_session(s, hex, &lowest, lives, why);
+	one.uuid = hex;
+	st = each_session(s, &one, why);
+	*lives = one.any;
+	return st;
 }
 
 enum blk_status

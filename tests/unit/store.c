@@ -3,7 +3,10 @@
  *
  * A new engine is one line in engines.h.
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "collect.h"
 #include "engines.h"
@@ -486,6 +489,52 @@ a_session_is_known_while_it_lives(void **state)
 	free(large);
 }
 
+struct mover { /* gives a session's file another name, and back */
+	char name[2][TMPDIR_MAX + 128];
+	atomic_bool stop;
+};
+
+static void *
+move_about(void *arg)
+{
+	struct mover *m = arg;
+
+	for (int is = 0; !atomic_load(&m->stop); is = !is)
+		if (link(m->name[is], m->name[!is]) == -1 ||
+		    unlink(m->name[is]) == -1)
+			return m;
+	return NULL;
+}
+
+static void
+a_session_that_moves_is_never_overlooked(void **state)
+{
+	const struct engine *e = *state;
+	struct mover m = { .stop = false };
+	char hex[33];
+	uint64_t lowest;
+	pthread_t t;
+	void *failed;
+
+	if (!e->on_disk || !store_backend(a.s)->caps.kernel_locks)
+		return;
+	OK(&a, store_session(a.s, &a.why));
+	OK(&b, store_sessions(b.s, &lowest, &b.why));
+	digest_hex_of(store_session_id(a.s), 16, hex);
+	for (uint64_t k = 0; k < 2; k++)
+		snprintf(m.name[k], sizeof(m.name[k]),
+		    "%s/store/sessions/%s.%ju", root, hex,
+		    (uintmax_t)(lowest + k));
+	assert_int_equal(pthread_create(&t, NULL, move_about, &m), 0);
+	for (int i = 0; i < 20000; i++) {
+		OK(&b, store_sessions(b.s, &lowest, &b.why));
+		assert_true(lowest != UINT64_MAX);
+	}
+	atomic_store(&m.stop, true);
+	pthread_join(t, &failed);
+	assert_null(failed);
+}
+
 /* --- all of it, over all engines --- */
 
 static const struct {
@@ -511,6 +560,7 @@ static const struct {
 	PROMISE(a_segment_that_is_added_twice_is_refused),
 	PROMISE(a_version_that_is_said_to_be_of_another_name_is_refused),
 	PROMISE(a_session_is_known_while_it_lives),
+	PROMISE(a_session_that_moves_is_never_overlooked),
 };
 
 int
