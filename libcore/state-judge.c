@@ -9,9 +9,8 @@
 #include "ids.h"
 #include "rules.h"
 
-#define REFS_MAX                                                               \
-	((size_t)1 << 17) /* references gathered, and judged at once           \
-	                   */
+/* References that are gathered, and judged at once. */
+#define REFS_MAX ((size_t)1 << 17)
 
 struct judge {
 	struct catalog *c;
