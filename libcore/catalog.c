@@ -53,12 +53,12 @@ catalog_release(struct catalog *c)
 }
 
 enum blk_status
-catalog_facts_each(struct catalog *c, size_t n,
-    const struct digest *(*id)(const void *arg, size_t i),
-    enum blk_status (*visit)(
-        void *arg, size_t i, const struct catalog_facts *f, struct fault *why),
+catalog_facts_each(struct catalog *c, const void *items, size_t n, size_t size,
+    enum blk_status (*visit)(void *arg, const void *item,
+        const struct catalog_facts *f, struct fault *why),
     void *arg, struct fault *why)
 {
+	const uint8_t *item = items;
 	size_t batch = n < BATCH ? n : BATCH;
 	struct catalog_facts *f = malloc((batch + 1) * sizeof(*f));
 	enum blk_status st = f == NULL ? fault_nomem(why) : BLK_OK;
@@ -67,10 +67,11 @@ catalog_facts_each(struct catalog *c, size_t n,
 	for (size_t i = 0; st == BLK_OK && i < n; i += batch) {
 		batch = n - i < BATCH ? n - i : BATCH;
 		for (size_t k = 0; k < batch; k++)
-			asked[k] = *id(arg, i + k);
+			memcpy(&asked[k], item + k * size, sizeof(*asked));
 		st = c->type->facts_many(c, asked, batch, f, why);
 		for (size_t k = 0; st == BLK_OK && k < batch; k++)
-			st = visit(arg, i + k, &f[k], why);
+			st = visit(arg, item + k * size, &f[k], why);
+		item += batch * size;
 	}
 	free(f);
 	return st;

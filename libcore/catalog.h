@@ -339,14 +339,15 @@ MUST_USE enum blk_status catalog_keep(struct catalog *c, struct fault *why);
 void catalog_release(struct catalog *c);
 
 /*
- * Visit the facts of n ids, of which id says each: read some at a time, so
- * visit may change what is said of its own id and of none that follow.  In
- * order of their bytes they are found fastest.  Ends when visit fails.
+ * Visit n items of size bytes, each of which begins with its id, with the facts
+ * of that: read some at a time, so visit may change what is said of its own id
+ * and of none that follow.  In order of ids (ids.h) they are found fastest.
+ * Ends when visit fails.
  */
-MUST_USE enum blk_status catalog_facts_each(struct catalog *c, size_t n,
-    const struct digest *(*id)(const void *arg, size_t i),
-    enum blk_status (*visit)(
-        void *arg, size_t i, const struct catalog_facts *f, struct fault *why),
+MUST_USE enum blk_status catalog_facts_each(struct catalog *c,
+    const void *items, size_t n, size_t size,
+    enum blk_status (*visit)(void *arg, const void *item,
+        const struct catalog_facts *f, struct fault *why),
     void *arg, struct fault *why);
 
 /* For catalogs: add a copy of id to what is live in its segment's row, or take

@@ -7,12 +7,18 @@
 #include <string.h>
 
 #include "collect-private.h"
+#include "ids.h"
 #include "rules.h"
+
+struct place { /* of an object in its segment */
+	struct digest id;
+	uint32_t ordinal;
+};
 
 struct alive {
 	struct catalog *c;
 	const struct segment_table *t;
-	uint32_t *order; /* ordinals, by id */
+	struct place *place; /* by id */
 	uint32_t count;
 	enum collect_fate *fate;
 	bool wrong; /* something is noted lost or damaged */
@@ -22,48 +28,39 @@ struct alive {
 };
 
 static int
-object_order(const void *a, const void *b, void *arg)
+place_order(const void *a, const void *b)
 {
-	const struct segment_object *object = arg;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	int by = digest_compare(&object[x].id, &object[y].id);
+	const struct place *x = a, *y = b;
+	int by = digest_compare(&x->id, &y->id);
 
-	return by != 0 ? by : (x > y) - (x < y);
+	return by != 0 ? by
+	               : (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
 }
 
-/* Ordinals by id: neighbours lie in one page of the index. */
+/* Objects by id: neighbours lie in one page of the index. */
 static enum blk_status
 sort_objects(struct alive *a, struct fault *why)
 {
 	const struct segment_table *t = a->t;
 
-	a->order = malloc((t->objects + 1u) * sizeof(*a->order));
-	if (a->order == NULL)
+	a->place = malloc((t->objects + 1u) * sizeof(*a->place));
+	if (a->place == NULL)
 		return fault_nomem(why);
 	for (uint32_t i = 0; i < t->objects; i++)
 		if (t->object[i].kind != KIND_RECORD)
-			a->order[a->count++] = i;
-	if (a->count > 1)
-		qsort_r(a->order, a->count, sizeof(*a->order), object_order,
-		    t->object);
+			a->place[a->count++] =
+			    (struct place){ t->object[i].id, i };
+	ids_sort(a->place, a->count, sizeof(*a->place), place_order);
 	return BLK_OK;
-}
-
-static const struct digest *
-object_id(const void *arg, size_t i)
-{
-	const struct alive *a = arg;
-
-	return &a->t->object[a->order[i]].id;
 }
 
 /* A row that is missing means that the object is live (R6). */
 static enum blk_status
-judge_object(
-    void *arg, size_t at, const struct catalog_facts *f, struct fault *why)
+judge_object(void *arg, const void *item, const struct catalog_facts *f,
+    struct fault *why)
 {
 	struct alive *a = arg;
-	const uint32_t ordinal = a->order[at];
+	const uint32_t ordinal = ((const struct place *)item)->ordinal;
 	const struct segment_object *o = &a->t->object[ordinal];
 	const struct catalog_copy self = { .seq = a->row.seq,
 		.ordinal = ordinal,
@@ -96,7 +93,7 @@ judge_objects(struct alive *a, struct fault *why)
 {
 	a->sum = a->missing = (struct catalog_segment){ .seq = 0 };
 	return catalog_facts_each(
-	    a->c, a->count, object_id, judge_object, a, why);
+	    a->c, a->place, a->count, sizeof(*a->place), judge_object, a, why);
 }
 
 /* All that the row adds up was found, or is taken for live. */
@@ -153,6 +150,6 @@ collect_alive(struct store *s, const struct digest *segment,
 		st = fault(why, BLK_CORRUPT,
 		    "the index does not say of every object whether it is "
 		    "referred to: run blk-check --rebuild-index");
-	free(a.order);
+	free(a.place);
 	return st;
 }

@@ -128,24 +128,11 @@ facts_matter(const struct catalog_facts *f)
 	return false;
 }
 
-struct noting { /* objects of a table, in order of their ids */
-	struct apply *a;
-	const struct digest *id;
-};
-
-static const struct digest *
-noted_id(const void *arg, size_t i)
-{
-	return &((const struct noting *)arg)->id[i];
-}
-
 static enum blk_status
-note_counted(
-    void *arg, size_t i, const struct catalog_facts *f, struct fault *why)
+note_counted(void *arg, const void *item, const struct catalog_facts *f,
+    struct fault *why)
 {
-	const struct noting *n = arg;
-
-	return facts_matter(f) ? note_dirty(n->a, &n->id[i], f, why) : BLK_OK;
+	return facts_matter(f) ? note_dirty(arg, item, f, why) : BLK_OK;
 }
 
 /* Note the objects of a table that are counted before the run. */
@@ -162,8 +149,7 @@ note_table(struct apply *a, const struct segment_table *t, struct fault *why)
 		if (t->object[i].kind != KIND_RECORD)
 			id[n++] = t->object[i].id;
 	ids_sort(id, n, sizeof(*id), digest_order);
-	st = catalog_facts_each(
-	    a->c, n, noted_id, note_counted, &(struct noting){ a, id }, why);
+	st = catalog_facts_each(a->c, id, n, sizeof(*id), note_counted, a, why);
 	free(id);
 	return st;
 }

@@ -91,26 +91,19 @@ counter_live(struct counter *ct, const struct digest *id,
 	return st;
 }
 
-struct settling { /* of changes of a class, in order of their ids */
+struct settling {
 	struct counter *ct;
 	enum class class;
-	const struct counter_change *change;
 };
-
-static const struct digest *
-settled_id(const void *arg, size_t i)
-{
-	return &((const struct settling *)arg)->change[i].id;
-}
 
 /* Write the change of an id: what is said of it changes nothing that is known
  * of another. */
 static enum blk_status
-settle_id(
-    void *arg, size_t i, const struct catalog_facts *before, struct fault *why)
+settle_id(void *arg, const void *item, const struct catalog_facts *before,
+    struct fault *why)
 {
 	const struct settling *s = arg;
-	const struct counter_change *e = &s->change[i];
+	const struct counter_change *e = item;
 	struct counter *ct = s->ct;
 	struct catalog_facts after = *before;
 	uint64_t *count = &after.count[s->class];
@@ -170,8 +163,8 @@ settle(struct counter *ct, enum class class, struct fault *why)
 
 	ct->waiting[class] = (struct counter_class){ .change = NULL };
 	add_up(&w);
-	st = catalog_facts_each(ct->catalog, w.changes, settled_id, settle_id,
-	    &(struct settling){ ct, class, w.change }, why);
+	st = catalog_facts_each(ct->catalog, w.change, w.changes,
+	    sizeof(*w.change), settle_id, &(struct settling){ ct, class }, why);
 	free(w.change);
 	return ct->retrace ? BLK_OK : st; /* whatever it was */
 }

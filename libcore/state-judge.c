@@ -181,11 +181,11 @@ is_said_lost(const struct judge *j, const struct digest *id, enum class class)
 
 /* R4 (a) for one reference of something that is added. */
 static enum blk_status
-judge_reference(
-    void *arg, size_t i, const struct catalog_facts *now, struct fault *why)
+judge_reference(void *arg, const void *item, const struct catalog_facts *now,
+    struct fault *why)
 {
 	struct judge *j = arg;
-	const struct state_ref *r = &j->ref[i];
+	const struct state_ref *r = item;
 	const struct catalog_copy *copy;
 	struct catalog_facts f = *now;
 	enum blk_status st = BLK_OK;
@@ -204,12 +204,6 @@ judge_reference(
 	if (st == BLK_OK && !fine)
 		st = report(j, &r->id, r->class, why);
 	return st;
-}
-
-static const struct digest *
-reference_id(const void *arg, size_t i)
-{
-	return &((const struct judge *)arg)->ref[i].id;
 }
 
 static int
@@ -237,7 +231,7 @@ judge_gathered(struct judge *j, struct fault *why)
 		    !is_added(j, &j->ref[i].id, j->ref[i].class))
 			j->ref[kept++] = j->ref[i];
 	st = catalog_facts_each(
-	    j->c, kept, reference_id, judge_reference, j, why);
+	    j->c, j->ref, kept, sizeof(*j->ref), judge_reference, j, why);
 	j->refs = 0;
 	return st;
 }
@@ -395,40 +389,27 @@ judge_rows(struct judge *j, struct fault *why)
 	return j->c->type->ids_each(j->c, &none, 0, judge_row, j, why);
 }
 
-struct tabled { /* objects of a victim, in order of their ids */
-	struct judge *j;
-	struct digest *id;
-};
-
-static const struct digest *
-tabled_id(const void *arg, size_t i)
-{
-	return &((const struct tabled *)arg)->id[i];
-}
-
 static enum blk_status
-judge_tabled(
-    void *arg, size_t i, const struct catalog_facts *f, struct fault *why)
+judge_tabled(void *arg, const void *item, const struct catalog_facts *f,
+    struct fault *why)
 {
-	const struct tabled *t = arg;
-
-	return judge_object(t->j, &t->id[i], f, why);
+	return judge_object(arg, item, f, why);
 }
 
 static enum blk_status
 judge_table(struct judge *j, const struct segment_table *t, struct fault *why)
 {
-	struct tabled of = { j, malloc((t->objects + 1) * sizeof(*of.id)) };
+	struct digest *id = malloc((t->objects + 1) * sizeof(*id));
 	enum blk_status st;
 
-	if (of.id == NULL)
+	if (id == NULL)
 		return fault_nomem(why);
 	for (uint32_t k = 0; k < t->objects; k++)
-		of.id[k] = t->object[k].id;
-	ids_sort(of.id, t->objects, sizeof(*of.id), digest_order);
+		id[k] = t->object[k].id;
+	ids_sort(id, t->objects, sizeof(*id), digest_order);
 	st = catalog_facts_each(
-	    j->c, t->objects, tabled_id, judge_tabled, &of, why);
-	free(of.id);
+	    j->c, id, t->objects, sizeof(*id), judge_tabled, j, why);
+	free(id);
 	return st;
 }
 
