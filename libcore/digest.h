@@ -21,12 +21,12 @@ struct digest {
 };
 
 /*
- * A SHA-256 engine, made once and used for many digests, by one thread at a
- * time: fetching the algorithm costs more than hashing a small object.
+ * What a SHA-256 under way needs: made once and used for many digests, one
+ * after the other, by one thread at a time.
  */
 struct hasher;
 
-/* BLK_OK or BLK_FAILED (no memory, no SHA-256); *out is NULL then. */
+/* BLK_OK or BLK_FAILED (no memory); *out is NULL then. */
 MUST_USE enum blk_status hasher_new(struct hasher **out, struct fault *why);
 void hasher_free(struct hasher *h); /* hasher_free(NULL) does nothing */
 
@@ -41,7 +41,7 @@ MUST_USE enum blk_status hasher_end(
 MUST_USE enum blk_status hasher_of(struct hasher *h, const void *data,
     size_t len, struct digest *id, struct fault *why);
 
-/* As hasher_of without an engine at hand; for rare use. */
+/* As hasher_of without a hasher at hand. */
 MUST_USE enum blk_status digest_of(
     const void *data, size_t len, struct digest *id, struct fault *why);
 

@@ -190,9 +190,6 @@ remove_under() {
 		case $rc in
 		0) acked "$id" new ;;
 		1) [ "$(grep -c ^blk-put: err)" -eq 1 ] || fail "$n: $(cat err)" ;;
-		139) # libcrypto 3.0 does not survive this while it starts
-			[ "$(wc -l <log)" -lt 4 ] || fail "malloc:$n: $(cat log)"
-			;;
 		*) fail "malloc:$n: exit $rc: $(cat err)" ;;
 		esac
 		n=$((n + n / 4 + 1))
@@ -217,9 +214,6 @@ remove_under() {
 		case $rc in
 		0) ;;
 		1) [ "$(grep -c ^blk-check: err)" -eq 1 ] || fail "$n: $(cat err)" ;;
-		139) # libcrypto 3.0 does not survive this while it starts
-			[ "$(wc -l <log)" -lt 4 ] || fail "malloc:$n: $(cat log)"
-			;;
 		*) fail "malloc:$n: exit $rc: $(cat out err)" ;;
 		esac
 		n=$((n + n / 8 + 1))

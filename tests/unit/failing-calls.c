@@ -19,7 +19,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <sqlite3.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -276,15 +276,10 @@ __wrap_openat(int dir, const char *path, int flags, ...)
 
 /* --- libraries --- */
 
-WRAP(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX * x, const char *a, const char *p),
-    (x, a, p), 0, NULL)
-WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), 0, NULL)
-WRAP(int, EVP_DigestInit_ex2,
-    (EVP_MD_CTX * x, const EVP_MD *md, const OSSL_PARAM p[]), (x, md, p), 0, 0)
-WRAP(int, EVP_DigestUpdate, (EVP_MD_CTX * x, const void *p, size_t n),
-    (x, p, n), 0, 0)
-WRAP(int, EVP_DigestFinal_ex, (EVP_MD_CTX * x, unsigned char *to, unsigned *n),
-    (x, to, n), 0, 0)
+WRAP(int, SHA256_Init, (SHA256_CTX * x), (x), 0, 0)
+WRAP(int, SHA256_Update, (SHA256_CTX * x, const void *p, size_t n), (x, p, n),
+    0, 0)
+WRAP(int, SHA256_Final, (unsigned char *to, SHA256_CTX *x), (to, x), 0, 0)
 
 WRAP(int, sqlite3_prepare_v2,
     (sqlite3 * db, const char *sql, int n, sqlite3_stmt **out,
