@@ -2,12 +2,14 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "cli-parts.h"
 
 /*
@@ -232,17 +234,31 @@ choose(struct cli *c)
 
 /*
  * All threads share a heap, which keeps what it is given back: a heap of a
- * thread's own grows by a call a page, and each page that is had anew costs a
- * fault.  What is large is mapped, and grows without being copied; for its
- * size, see bytes_in_huge_pages.
+ * thread's own grows by a call a page.  A page that is had anew costs a fault,
+ * so the first 64 MiB are had at once and asked for in huge pages.  That is
+ * address space; the two huge pages at its ends aside, memory is what is used.
+ * Where there are no huge pages, or no such room, all is as without.  What is
+ * large is mapped, and grows without being copied; bytes_in_huge_pages is for
+ * its user to say.
  */
+#define HEAP ((size_t)64 << 20)
+#define HEAP_FIRST ((size_t)1 << 20) /* more than malloc had before */
+
 static void
 settle_heap(void)
 {
+	char *first;
+
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_TOP_PAD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TOP_PAD, HEAP);
+	first = malloc(HEAP_FIRST);
+	mallopt(M_TOP_PAD, 1 << 20);
+	if (first == NULL)
+		return;
+	bytes_in_huge_pages(first, (size_t)((char *)sbrk(0) - first));
+	free(first);
 }
 
 void
