@@ -235,30 +235,38 @@ choose(struct cli *c)
 /*
  * All threads share a heap, which keeps what it is given back: a heap of a
  * thread's own grows by a call a page.  A page that is had anew costs a fault,
- * so the first 64 MiB are had at once and asked for in huge pages.  That is
- * address space; the two huge pages at its ends aside, memory is what is used.
- * Where there are no huge pages, or no such room, all is as without.  What is
- * large is mapped, and grows without being copied; bytes_in_huge_pages is for
- * its user to say.
+ * so the first 64 MiB are had at once, as address space, and asked for in huge
+ * pages; what lies before the first of these is passed over, so that the
+ * hundred pages of a short command are one.  Where there are no huge pages, or
+ * there is no such room, all is as without.  What is large is mapped, and grows
+ * without being copied; for its pages, see bytes_in_huge_pages.
  */
 #define HEAP ((size_t)64 << 20)
-#define HEAP_FIRST ((size_t)1 << 20) /* more than malloc had before */
+#define HEAP_STEP ((size_t)1 << 20)  /* so it grows from there on */
+#define HEAP_HAD ((size_t)256 << 10) /* what libraries had of it, at most */
+#define MARGIN 64 /* bytes of malloc's own about a block, at most */
+
+static void *volatile passed_over[2];
 
 static void
 settle_heap(void)
 {
-	char *first;
+	uintptr_t end, huge;
+	size_t len;
 
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
 	mallopt(M_TOP_PAD, HEAP);
-	first = malloc(HEAP_FIRST);
-	mallopt(M_TOP_PAD, 1 << 20);
-	if (first == NULL)
-		return;
-	bytes_in_huge_pages(first, (size_t)((char *)sbrk(0) - first));
-	free(first);
+	passed_over[0] = malloc(HEAP_HAD);
+	mallopt(M_TOP_PAD, HEAP_STEP);
+	end = (uintptr_t)passed_over[0] + HEAP_HAD;
+	len = (uintptr_t)sbrk(0) - end;
+	if (passed_over[0] == NULL || len < HEAP / 2 || len > 2 * HEAP)
+		return; /* another malloc, or no room */
+	bytes_in_huge_pages((void *)end, len);
+	huge = (end + 2 * MARGIN + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	passed_over[1] = malloc(huge - end - MARGIN);
 }
 
 void

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20) /* bytes; of x86-64 and of most others */
 #define ARRAY_FIRST 4 /* items that an array begins with: most stay small */
 #define BUF_FIRST 256 /* bytes that a buffer begins with */
 

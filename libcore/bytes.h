@@ -143,6 +143,8 @@ MUST_USE enum blk_status buf_add_varint(
 MUST_USE enum blk_status buf_printf(
     struct buf *b, struct fault *why, const char *fmt, ...) PRINTF(3, 4);
 
+#define HUGE_PAGE ((size_t)2 << 20) /* bytes; of x86-64 and of most others */
+
 /*
  * Ask for huge pages for len bytes at p, of malloc or calloc, that will be
  * used all over: what is large and touched at random is found faster, and is
