@@ -2,15 +2,13 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bytes.h"
 #include "cli-parts.h"
+#include "heap.h"
 
 /*
  * --- the tables of getopt_long ---
@@ -232,43 +230,6 @@ choose(struct cli *c)
 	load_options(c, sub, sub->common, false);
 }
 
-/*
- * All threads share a heap, which keeps what it is given back: a heap of a
- * thread's own grows by a call a page.  A page that is had anew costs a fault,
- * so the first 64 MiB are had at once, as address space, and asked for in huge
- * pages; what lies before the first of these is passed over, so that the
- * hundred pages of a short command are one.  Where there are no huge pages, or
- * there is no such room, all is as without.  What is large is mapped, and grows
- * without being copied; for its pages, see bytes_in_huge_pages.
- */
-#define HEAP ((size_t)64 << 20)
-#define HEAP_STEP ((size_t)1 << 20)  /* so it grows from there on */
-#define HEAP_HAD ((size_t)256 << 10) /* what libraries had of it, at most */
-#define MARGIN 64 /* bytes of malloc's own about a block, at most */
-
-static void *volatile passed_over[2];
-
-static void
-settle_heap(void)
-{
-	uintptr_t end, huge;
-	size_t len;
-
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	mallopt(M_MMAP_THRESHOLD, 4 << 20);
-	mallopt(M_TOP_PAD, HEAP);
-	passed_over[0] = malloc(HEAP_HAD);
-	mallopt(M_TOP_PAD, HEAP_STEP);
-	end = (uintptr_t)passed_over[0] + HEAP_HAD;
-	len = (uintptr_t)sbrk(0) - end;
-	if (passed_over[0] == NULL || len < HEAP / 2 || len > 2 * HEAP)
-		return; /* another malloc, or no room */
-	bytes_in_huge_pages((void *)end, len);
-	huge = (end + 2 * MARGIN + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	passed_over[1] = malloc(huge - end - MARGIN);
-}
-
 void
 cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 {
@@ -278,7 +239,7 @@ cli_begin(struct cli *c, const struct cli_command *cmd, int argc, char *argv[])
 		.argc = argc,
 		.argv = argv,
 	};
-	settle_heap();
+	heap_settle();
 	ensure_descriptors();
 	cli_common_defaults(&c->common);
 	load_options(c, cmd, cmd->common, cmd->sub != NULL);

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "bench.h"
+#include "heap.h"
 #include "reader.h"
 #include "store.h"
 #include "writer.h"
@@ -278,6 +279,7 @@ main(void)
 	const char *only = getenv("BENCH_ENGINE");
 	char title[120];
 
+	heap_settle();
 	snprintf(title, sizeof(title),
 	    "Engines: one operation, over %zu objects of %d bytes", objects,
 	    OBJECT);

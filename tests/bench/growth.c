@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "heap.h"
 #include "index.h"
 
 #define SEGMENT 4096
@@ -225,6 +226,7 @@ main(void)
 	uint64_t most = bench_setting(
 	    "BENCH_CHUNKS", getenv("BENCH_LARGE") != NULL ? 10000000 : 1000000);
 
+	heap_settle();
 	table_begin(&table, "Growth: a chunk in and out of the index");
 	if (most < 10000)
 		measure(most);

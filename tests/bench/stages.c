@@ -29,6 +29,7 @@
 #include "chunker.h"
 #include "codec.h"
 #include "digest.h"
+#include "heap.h"
 #include "index.h"
 
 #define FRAME ((size_t)1 << 20)
@@ -508,6 +509,7 @@ main(void)
 	struct stages *s = &stages;
 	char title[160];
 
+	heap_settle();
 	bench_ok(chunker_init(&s->chunker, &chunker_default, &s->why), &s->why);
 	bench_ok(hasher_new(&s->hash, &s->why), &s->why);
 	bench_ok(codec_state_new(&s->codecs, &s->why), &s->why);
