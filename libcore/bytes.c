@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define LARGE (2 * HUGE_PAGE) /* bytes: has a huge page wherever it begins */
 #define ARRAY_FIRST 4 /* items that an array begins with: most stay small */
 #define BUF_FIRST 256 /* bytes that a buffer begins with */
 
@@ -81,6 +82,29 @@ buf_release(struct buf *b)
 	b->cap = 0;
 }
 
+/*
+ * As realloc, keeping used bytes.  What is large gets huge pages: realloc would
+ * have filled others before these could be asked for, and it copies as well,
+ * since memory that is part of the one sort and part of the other is not moved
+ * in one piece (mremap(2)).
+ */
+static void *
+resize(void *p, size_t used, size_t to)
+{
+	void *moved;
+
+	if (to < LARGE)
+		return realloc(p, to);
+	moved = malloc(to);
+	if (moved == NULL)
+		return NULL;
+	bytes_in_huge_pages(moved, to);
+	if (used > 0)
+		memcpy(moved, p, used);
+	free(p);
+	return moved;
+}
+
 enum blk_status
 buf_reserve(struct buf *b, size_t len, struct fault *why)
 {
@@ -99,7 +123,7 @@ buf_reserve(struct buf *b, size_t len, struct fault *why)
 			cap = need;
 	if (cap - 1 > b->max)
 		cap = b->max + 1;
-	data = realloc(b->data, cap);
+	data = resize(b->data, b->cap > 0 ? b->len + 1 : 0, cap);
 	if (data == NULL)
 		return fault_nomem(why);
 	b->data = data;
@@ -192,30 +216,53 @@ bytes_in_huge_pages(void *p, size_t len)
 	uintptr_t first = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 	uintptr_t end = ((uintptr_t)p + len) & ~(HUGE_PAGE - 1);
 
-	if (len >= 2 * HUGE_PAGE && first < end)
+	if (len >= LARGE && first < end)
 		madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
+static enum blk_status
+array_resize(
+    void **items, size_t *cap, size_t to, size_t size, struct fault *why)
+{
+	size_t bytes;
+	void *grown;
+
+	if (!size_mul(to, size, &bytes))
+		return fault_nomem(why);
+	grown = resize(*items, *cap * size, bytes);
+	if (grown == NULL)
+		return fault_nomem(why);
+	*items = grown;
+	*cap = to;
+	return BLK_OK;
 }
 
 enum blk_status
 array_grow(
     void **items, size_t count, size_t *cap, size_t size, struct fault *why)
 {
-	size_t more = ARRAY_FIRST, bytes;
-	void *grown;
+	size_t to = ARRAY_FIRST;
 
 	if (count < *cap)
 		return BLK_OK;
-	if (*cap > 0 && !size_mul(*cap, 2, &more))
+	if (*cap > 0 && !size_mul(*cap, 2, &to))
 		return fault_nomem(why);
-	if (!size_mul(more, size, &bytes))
+	return array_resize(items, cap, to, size, why);
+}
+
+enum blk_status
+array_reserve(void **items, size_t count, size_t *cap, size_t more, size_t size,
+    struct fault *why)
+{
+	size_t to;
+
+	if (!size_add(count, more, &to))
 		return fault_nomem(why);
-	grown = realloc(*items, bytes);
-	if (grown == NULL)
+	if (to <= *cap)
+		return BLK_OK;
+	if (to - *cap < *cap / 2 && !size_add(*cap, *cap / 2, &to))
 		return fault_nomem(why);
-	bytes_in_huge_pages(grown, bytes);
-	*items = grown;
-	*cap = more;
-	return BLK_OK;
+	return array_resize(items, cap, to, size, why);
 }
 
 bool

@@ -162,6 +162,11 @@ void bytes_in_huge_pages(void *p, size_t len);
 MUST_USE enum blk_status array_grow(
     void **items, size_t count, size_t *cap, size_t size, struct fault *why);
 
+/* The same for more items at once: where it is known what comes, nothing is
+ * moved on the way.  It grows by a half at least, once it has room. */
+MUST_USE enum blk_status array_reserve(void **items, size_t count, size_t *cap,
+    size_t more, size_t size, struct fault *why);
+
 /* True when len bytes at p are all zero. */
 bool bytes_are_zero(const void *p, size_t len);
 

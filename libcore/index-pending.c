@@ -200,20 +200,29 @@ share_of(const struct digest *id, size_t n)
 	    18446744073709551616.0;
 }
 
-/* Room at once for those that are likely to follow: n > 0 in order are the
- * first, or more, of as many for each share. */
+/* Room at once for those that are likely to follow, and for two facts of
+ * each: n > 0 in order are the first, or more, of as many for each share. */
 static enum blk_status
 expect(struct index *x, const struct digest *id, size_t n, struct fault *why)
 {
 	struct index_pending *p = &x->pending;
 	double all = (double)n / (share_of(id, n) + 1e-9);
-	size_t most = x->o.pending_ids;
+	size_t more, most = x->o.pending_ids;
+	enum blk_status st;
 
 	if (n >= EXPECT_MIN && all < (double)most)
 		most = (size_t)all;
-	return n < EXPECT_MIN || most <= p->ids
-	    ? BLK_OK
-	    : idmap_reserve(&p->at, most - p->ids, why);
+	if (n < EXPECT_MIN || most <= p->ids)
+		return BLK_OK;
+	more = most - p->ids;
+	st = idmap_reserve(&p->at, more, why);
+	if (st == BLK_OK)
+		st = array_reserve((void **)&p->id, p->ids, &p->ids_cap, more,
+		    sizeof(*p->id), why);
+	return st != BLK_OK
+	    ? st
+	    : array_reserve((void **)&p->fact, p->facts, &p->facts_cap,
+	          2 * more, sizeof(*p->fact), why);
 }
 
 /* Take the rows of those ids that are not known among the rows from the first

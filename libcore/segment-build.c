@@ -7,10 +7,11 @@
 #include "segment-build.h"
 
 #define FILE_FIRST 4096 /* bytes that a small commit's file fits into */
-#define RAW_PERCENT 3   /* packing must save that much */
-#define RAW_RUN 2       /* after so many raw frames in a row ... */
-#define RAW_STRIDE 8    /* ... one in so many is tried that look as they did */
-#define SAMPLE 4096     /* bytes of a frame that are looked at for that */
+#define LONG_FILE ((size_t)1 << 20) /* grows to what is expected at once */
+#define RAW_PERCENT 3               /* packing must save that much */
+#define RAW_RUN 2                   /* after so many raw frames in a row ... */
+#define RAW_STRIDE 8 /* ... one in so many is tried that look as they did */
+#define SAMPLE 4096  /* bytes of a frame that are looked at for that */
 #define SAMPLE_RUN 64
 #define SAMPLE_LEAST 512     /* of fewer bytes nothing can be told */
 #define STRUCTURE_LEAST 1024 /* less text is not worth a codec's set-up */
@@ -246,6 +247,22 @@ verify(
 }
 
 /*
+ * Room for len more bytes of the file.  A long one would be moved at each
+ * doubling, with a fault for each of its pages.
+ */
+static enum blk_status
+room_in_file(struct segment_builder *b, size_t len, struct fault *why)
+{
+	const struct buf *file = &b->file;
+	size_t whole = b->opt.expected;
+
+	if (file->len >= LONG_FILE && whole > file->cap &&
+	    len < whole - file->len)
+		len = whole - file->len;
+	return buf_reserve(&b->file, len, why);
+}
+
+/*
  * Put the open frame, packed, behind the file's end.
  *
  * Returns: BLK_OK with f->stored and f->codec set; BLK_INVALID when that
@@ -260,7 +277,7 @@ pack(struct segment_builder *b, struct segment_frame *f, struct fault *why)
 
 	if (room == 0)
 		return BLK_INVALID;
-	st = buf_reserve(&b->file, room, why);
+	st = room_in_file(b, room, why);
 	if (st != BLK_OK)
 		return st;
 	st = codec->pack(b->codecs, b->opt.level, b->open.data, f->plain,
@@ -279,7 +296,7 @@ pack(struct segment_builder *b, struct segment_frame *f, struct fault *why)
 static enum blk_status
 keep_raw(struct segment_builder *b, struct segment_frame *f, struct fault *why)
 {
-	enum blk_status st = buf_reserve(&b->file, b->open.len, why);
+	enum blk_status st = room_in_file(b, b->open.len, why);
 
 	if (st != BLK_OK)
 		return st;

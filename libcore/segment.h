@@ -101,6 +101,9 @@ struct segment_options {
 	 * well (also over segment_reset; structure is always tried).
 	 */
 	bool verify; /* decode each packed frame and compare it */
+	/* Bytes that a long file comes to; 0: not known.  One that has grown
+	 * past 1 MiB gets room for them at once. */
+	size_t expected;
 };
 
 /* codecs, hash: borrowed while the builder lives. */

@@ -93,6 +93,7 @@ choose_frames(
 		size = w->segment_size;
 	w->frame_size = (size_t)size;
 	w->packing.verify = true;
+	w->packing.expected = w->segment_size;
 	if (st == BLK_OK && o->compression == NULL)
 		return store_compression(
 		    w->s, &w->packing.codec, &w->packing.level, why);

@@ -261,6 +261,32 @@ an_array_doubles_when_it_is_full(void **state)
 }
 
 static void
+an_array_has_the_room_that_was_reserved(void **state)
+{
+	size_t cap = 0;
+	void *p = NULL, *before;
+
+	(void)state;
+	assert_int_equal(array_reserve(&p, 0, &cap, 1000, 8, &why), BLK_OK);
+	assert_int_equal(cap, 1000);
+	memset(p, 7, cap * 8);
+	before = p;
+	assert_int_equal(array_reserve(&p, 400, &cap, 600, 8, &why), BLK_OK);
+	assert_ptr_equal(p, before);
+	assert_int_equal(cap, 1000);
+	assert_int_equal(array_reserve(&p, 401, &cap, 600, 8, &why), BLK_OK);
+	assert_int_equal(cap, 1500);
+	for (size_t i = 0; i < 8000; i++)
+		assert_int_equal(((const uint8_t *)p)[i], 7);
+	assert_int_equal(
+	    array_reserve(&p, 1, &cap, SIZE_MAX, 8, &why), BLK_FAILED);
+	assert_int_equal(
+	    array_reserve(&p, 1, &cap, SIZE_MAX / 4, 8, &why), BLK_FAILED);
+	assert_int_equal(cap, 1500);
+	free(p);
+}
+
+static void
 an_array_too_large_for_memory_is_refused(void **state)
 {
 	size_t cap = SIZE_MAX / 4;
@@ -311,6 +337,7 @@ main(void)
 		cmocka_unit_test(text_that_just_fits_has_its_nul_behind_it),
 		cmocka_unit_test(a_reservation_changes_nothing_but_the_room),
 		cmocka_unit_test(an_array_doubles_when_it_is_full),
+		cmocka_unit_test(an_array_has_the_room_that_was_reserved),
 		cmocka_unit_test(an_array_too_large_for_memory_is_refused),
 		cmocka_unit_test(zeros_are_told_from_the_rest),
 	};
