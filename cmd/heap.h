@@ -6,8 +6,8 @@
  * so the first 64 MiB are had at once, as address space, and asked for in huge
  * pages; what lies before the first of these is passed over, so that the
  * hundred pages of a short command are one.  Where there are no huge pages, or
- * there is no such room, all is as without.  What is large is mapped, and grows
- * without being copied; for its pages, see bytes_in_huge_pages (bytes.h).
+ * there is no such room, all is as without.  What is large comes from there,
+ * too, while it fits, and is mapped after that.
  */
 #ifndef HEAP_H
 #define HEAP_H

@@ -221,15 +221,15 @@ bytes_in_huge_pages(void *p, size_t len)
 }
 
 static enum blk_status
-array_resize(
-    void **items, size_t *cap, size_t to, size_t size, struct fault *why)
+array_resize(void **items, size_t count, size_t *cap, size_t to, size_t size,
+    struct fault *why)
 {
 	size_t bytes;
 	void *grown;
 
 	if (!size_mul(to, size, &bytes))
 		return fault_nomem(why);
-	grown = resize(*items, *cap * size, bytes);
+	grown = resize(*items, count * size, bytes);
 	if (grown == NULL)
 		return fault_nomem(why);
 	*items = grown;
@@ -247,7 +247,7 @@ array_grow(
 		return BLK_OK;
 	if (*cap > 0 && !size_mul(*cap, 2, &to))
 		return fault_nomem(why);
-	return array_resize(items, cap, to, size, why);
+	return array_resize(items, count, cap, to, size, why);
 }
 
 enum blk_status
@@ -262,7 +262,7 @@ array_reserve(void **items, size_t count, size_t *cap, size_t more, size_t size,
 		return BLK_OK;
 	if (to - *cap < *cap / 2 && !size_add(*cap, *cap / 2, &to))
 		return fault_nomem(why);
-	return array_resize(items, cap, to, size, why);
+	return array_resize(items, count, cap, to, size, why);
 }
 
 bool
