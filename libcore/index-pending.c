@@ -39,7 +39,7 @@ index_pending_clear(struct index *x)
 {
 	struct index_pending *p = &x->pending;
 
-	if (p->ids > IDS_KEPT) {
+	if (p->ids_cap > IDS_KEPT) {
 		index_pending_release(x);
 		return;
 	}
@@ -201,28 +201,30 @@ share_of(const struct digest *id, size_t n)
 }
 
 /* Room at once for those that are likely to follow, and for two facts of
- * each: n > 0 in order are the first, or more, of as many for each share. */
-static enum blk_status
-expect(struct index *x, const struct digest *id, size_t n, struct fault *why)
+ * each: n > 0 in order are the first, or more, of as many for each share.  A
+ * wish: what is not had now is asked for when it is needed. */
+static void
+expect(struct index *x, const struct digest *id, size_t n)
 {
 	struct index_pending *p = &x->pending;
 	double all = (double)n / (share_of(id, n) + 1e-9);
 	size_t more, most = x->o.pending_ids;
+	struct fault unsaid;
 	enum blk_status st;
 
 	if (n >= EXPECT_MIN && all < (double)most)
 		most = (size_t)all;
 	if (n < EXPECT_MIN || most <= p->ids)
-		return BLK_OK;
+		return;
 	more = most - p->ids;
-	st = idmap_reserve(&p->at, more, why);
+	st = idmap_reserve(&p->at, more, &unsaid);
 	if (st == BLK_OK)
 		st = array_reserve((void **)&p->id, p->ids, &p->ids_cap, more,
-		    sizeof(*p->id), why);
-	return st != BLK_OK
-	    ? st
-	    : array_reserve((void **)&p->fact, p->facts, &p->facts_cap,
-	          2 * more, sizeof(*p->fact), why);
+		    sizeof(*p->id), &unsaid);
+	if (st == BLK_OK)
+		st = array_reserve((void **)&p->fact, p->facts, &p->facts_cap,
+		    2 * more, sizeof(*p->fact), &unsaid);
+	(void)st;
 }
 
 /* Take the rows of those ids that are not known among the rows from the first
@@ -272,7 +274,7 @@ index_pending_load(
 	if (x->pending.ids + n > x->o.pending_ids)
 		st = index_pending_flush(x, why);
 	if (st == BLK_OK && in_order)
-		st = expect(x, id, n, why);
+		expect(x, id, n);
 	for (size_t i = 0; st == BLK_OK && i < n; i++) {
 		st = index_pending_place(x, &id[i], &of, why);
 		asked += st == BLK_OK && !of->known;

@@ -248,18 +248,21 @@ verify(
 
 /*
  * Room for len more bytes of the file.  A long one would be moved at each
- * doubling, with a fault for each of its pages.
+ * doubling, with a fault for each of its pages; where there is no such room it
+ * still grows by what it needs.
  */
 static enum blk_status
 room_in_file(struct segment_builder *b, size_t len, struct fault *why)
 {
-	const struct buf *file = &b->file;
+	struct buf *file = &b->file;
 	size_t whole = b->opt.expected;
+	struct fault unsaid;
 
 	if (file->len >= LONG_FILE && whole > file->cap &&
-	    len < whole - file->len)
-		len = whole - file->len;
-	return buf_reserve(&b->file, len, why);
+	    len < whole - file->len &&
+	    buf_reserve(file, whole - file->len, &unsaid) == BLK_OK)
+		return BLK_OK;
+	return buf_reserve(file, len, why);
 }
 
 /*

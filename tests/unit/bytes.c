@@ -282,8 +282,38 @@ an_array_has_the_room_that_was_reserved(void **state)
 	    array_reserve(&p, 1, &cap, SIZE_MAX, 8, &why), BLK_FAILED);
 	assert_int_equal(
 	    array_reserve(&p, 1, &cap, SIZE_MAX / 4, 8, &why), BLK_FAILED);
+	assert_int_equal(/* a size, but not one that malloc has */
+	    array_reserve(&p, 1, &cap, SIZE_MAX / 16, 8, &why), BLK_FAILED);
+	assert_int_equal(((const uint8_t *)p)[7999], 7);
 	assert_int_equal(cap, 1500);
 	free(p);
+}
+
+/* From 4 MiB on it is moved to other pages. */
+static void
+what_grows_large_keeps_its_contents(void **state)
+{
+	enum { MANY = 3 << 20 };
+	struct buf b = BUF_INIT(SIZE_MAX);
+	uint32_t *items = NULL;
+	size_t cap = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		void *p = items;
+
+		assert_int_equal(
+		    array_grow(&p, i, &cap, sizeof(*items), &why), BLK_OK);
+		items = p;
+		items[i] = i;
+		assert_int_equal(buf_add_le32(&b, i, &why), BLK_OK);
+	}
+	assert_int_equal(b.len, (size_t)MANY * 4);
+	for (uint32_t i = 0; i < MANY; i++)
+		if (items[i] != i || get_le32(b.data + (size_t)i * 4) != i)
+			fail_msg("item %u is another", i);
+	free(items);
+	buf_release(&b);
 }
 
 static void
@@ -338,6 +368,7 @@ main(void)
 		cmocka_unit_test(a_reservation_changes_nothing_but_the_room),
 		cmocka_unit_test(an_array_doubles_when_it_is_full),
 		cmocka_unit_test(an_array_has_the_room_that_was_reserved),
+		cmocka_unit_test(what_grows_large_keeps_its_contents),
 		cmocka_unit_test(an_array_too_large_for_memory_is_refused),
 		cmocka_unit_test(zeros_are_told_from_the_rest),
 	};

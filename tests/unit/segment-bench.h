@@ -30,9 +30,10 @@ struct bench {
 };
 
 static inline void
-start(struct bench *n, const char *codec, bool verify)
+start_expecting(
+    struct bench *n, const char *codec, bool verify, size_t expected)
 {
-	struct segment_options opt = { .verify = verify };
+	struct segment_options opt = { .verify = verify, .expected = expected };
 
 	memset(n, 0, sizeof(*n));
 	assert_int_equal(
@@ -42,6 +43,12 @@ start(struct bench *n, const char *codec, bool verify)
 	assert_int_equal(segment_builder_new(
 	                     &origin, &opt, n->codecs, n->hash, &n->b, &n->why),
 	    BLK_OK);
+}
+
+static inline void
+start(struct bench *n, const char *codec, bool verify)
+{
+	start_expecting(n, codec, verify, 0);
 }
 
 static inline void

@@ -482,6 +482,43 @@ a_glance_gives_up_in_a_frame_of_very_many(void **state)
 	stop(&n);
 }
 
+/* Nothing, less than it comes to, more, and more than can be had. */
+static void
+a_long_file_is_built_whatever_was_expected(void **state)
+{
+	static const size_t expected[] = { 0, (size_t)3 << 20, (size_t)9 << 20,
+		SIZE_MAX / 2 };
+	enum { PIECE = 64 << 10 };
+	uint8_t *data = malloc(PIECE);
+
+	(void)state;
+	assert_non_null(data);
+	for (size_t i = 0; i < 4; i++) {
+		struct segment_table t;
+		struct digest id;
+		uint32_t seed = SEED;
+		struct bench n;
+		uint8_t *file;
+		size_t len;
+
+		start_expecting(&n, "raw", false, expected[i]);
+		for (unsigned k = 0; k < 96; k++) {
+			fill_noise(data, PIECE, &seed);
+			add(&n, KIND_DATA, data, PIECE);
+			if (k % 8 == 7)
+				end_frame(&n);
+		}
+		file = seal(&n, &id, &len, &t);
+		assert_true(len > (size_t)96 * PIECE);
+		assert_int_equal(t.objects, 96);
+		assert_sound(&n, file, &t);
+		segment_table_release(&t);
+		free(file);
+		stop(&n);
+	}
+	free(data);
+}
+
 static void
 kinds_have_names(void **state)
 {
@@ -514,6 +551,7 @@ main(void)
 		cmocka_unit_test(a_glance_finds_what_the_table_says),
 		cmocka_unit_test(a_glance_at_a_damaged_table_harms_nobody),
 		cmocka_unit_test(a_glance_gives_up_in_a_frame_of_very_many),
+		cmocka_unit_test(a_long_file_is_built_whatever_was_expected),
 		cmocka_unit_test(kinds_have_names),
 	};
 
