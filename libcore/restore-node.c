@@ -159,7 +159,7 @@ node_is_unasked(const struct restore *r, const struct tree_entry *e)
 
 enum blk_status
 node_restore(struct restore *r, struct restore_dir *d,
-    const struct tree_entry *e, struct fault *why)
+    const struct tree_entry *e, uint64_t *total, struct fault *why)
 {
 	struct mishap m = { .what = NULL };
 	enum outcome out = OUTCOME_NONE;
@@ -184,7 +184,7 @@ node_restore(struct restore *r, struct restore_dir *d,
 	if (out == OUTCOME_NONE)
 		out = put(&r->hand, d, e, name, v != VERDICT_NEW, &m);
 	if (out != OUTCOME_FAILED)
-		restore_count(&r->t->others, 1);
+		restore_count(total, 1);
 	restore_outcome(r, d, e->name, out);
 	return restore_problem(r, d, e->name, &m, why);
 }

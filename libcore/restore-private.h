@@ -179,8 +179,9 @@ bool old_make_way(struct restore *r, int dir, const char *name,
 
 /* A device where none is to be made: node_restore reports it. */
 bool node_is_unasked(const struct restore *r, const struct tree_entry *e);
+/* It is counted in *total. */
 MUST_USE enum blk_status node_restore(struct restore *r, struct restore_dir *d,
-    const struct tree_entry *e, struct fault *why);
+    const struct tree_entry *e, uint64_t *total, struct fault *why);
 
 /* --- restore-window.c: files that are written together --- */
 

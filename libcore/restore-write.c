@@ -59,7 +59,7 @@ retire_link(struct restore *r, const struct window *w,
 	if (!dir_open(r, l->dir, &m))
 		return restore_problem(r, l->dir, e.name, &m, why);
 	if (e.type != TREE_FILE)
-		return node_restore(r, l->dir, &e, why);
+		return node_restore(r, l->dir, &e, &r->t->others, why);
 	restore_name(&e, name);
 	v = restore_verdict(r, l->dir, &e, name, &old, &m);
 	if (v == VERDICT_NEW || v == VERDICT_REPLACE || v == VERDICT_COMPARE)
@@ -220,21 +220,40 @@ static enum blk_status
 write_file(struct restore *r, struct restore_dir *d, const struct tree_entry *e,
     struct span line, enum how how, struct fault *why)
 {
-	if (r->o->dry_run) {
-		enum outcome out =
-		    how == HOW_NEW ? OUTCOME_MADE : OUTCOME_REPLACED;
-		struct mishap m = { .what = NULL };
-
-		if (how == HOW_COMPARE)
-			(void)restore_can_stay(r, d, e, &out, &m);
-		restore_count(&r->t->files, 1);
-		restore_count(&r->t->bytes, e->size);
-		restore_outcome(r, d, e->name, out);
-		return restore_problem(r, d, e->name, &m, why);
-	}
 	if (e->size > r->window_max / 8)
 		return restore_by_reader(r, d, e, how, why);
 	return add_file(r, d, e, line, how, why);
+}
+
+/* In a dry run.  A further name would become a link to what others write. */
+static enum blk_status
+tell_file(struct restore *r, struct restore_dir *d, const struct tree_entry *e,
+    bool further, struct fault *why)
+{
+	static const enum outcome would[] = {
+		[VERDICT_NEW] = OUTCOME_MADE,
+		[VERDICT_REPLACE] = OUTCOME_REPLACED,
+		[VERDICT_COMPARE] = OUTCOME_REPLACED,
+		[VERDICT_UPDATE] = OUTCOME_UPDATED,
+		[VERDICT_KEEP] = OUTCOME_KEPT,
+	};
+	struct mishap m = { .what = NULL };
+	enum outcome out;
+	struct stat old;
+	enum verdict v;
+	char name[256];
+
+	restore_name(e, name);
+	v = restore_verdict(r, d, e, name, &old, &m);
+	if (v != VERDICT_FAILED) {
+		out = would[v];
+		if (v == VERDICT_COMPARE)
+			(void)restore_can_stay(r, d, e, &out, &m);
+		restore_count(further ? &r->t->links : &r->t->files, 1);
+		restore_count(&r->t->bytes, further ? 0 : e->size);
+		restore_outcome(r, d, e->name, out);
+	}
+	return restore_problem(r, d, e->name, &m, why);
 }
 
 static enum blk_status
@@ -269,16 +288,21 @@ restore_file(struct restore *r, struct restore_dir *d,
 {
 	struct buf to = BUF_INIT(TREE_LINE_MAX);
 	enum blk_status st = BLK_OK;
+	bool further;
 
 	if (node_is_unasked(r, e)) /* nor is there a first name to link */
-		return node_restore(r, d, e, why);
+		return node_restore(r, d, e, &r->t->others, why);
 	st = link_find(r, e, &to, why);
-	if (st == BLK_OK && to.len > 0 && !r->o->dry_run)
+	further = to.len > 0;
+	if (st == BLK_OK && further && !r->o->dry_run)
 		st = add_link(r, d, line, &to, why);
-	else if (st == BLK_OK && e->type == TREE_FILE)
-		st = write_or_leave(r, d, e, line, why);
+	else if (st == BLK_OK && e->type != TREE_FILE)
+		st = node_restore(
+		    r, d, e, further ? &r->t->links : &r->t->others, why);
+	else if (st == BLK_OK && r->o->dry_run)
+		st = tell_file(r, d, e, further, why);
 	else if (st == BLK_OK)
-		st = node_restore(r, d, e, why);
+		st = write_or_leave(r, d, e, line, why);
 	buf_release(&to);
 	return st;
 }

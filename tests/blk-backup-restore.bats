@@ -100,20 +100,23 @@ said() { # DIRECTORY
 	done
 }
 
-@test "a dry run counts the directories that a run then has" {
+@test "a dry run counts what a run then has" {
 	make_tree src
+	ln src/link src/sub/further # the further name of a symbolic link
 	blk-backup create -q src
 	for how in '' '--include sub/deeper/random' '--exclude sub' \
 		'--include none'; do
-		for target in new there; do
-			rm -rf out
-			[ "$target" = new ] || mkdir -p out/sub
+		for target in new there same; do
+			[ "$target" = same ] || rm -rf out
+			[ "$target" != there ] || mkdir -p out/sub
 			# shellcheck disable=SC2086 # options
 			said=$(blk-backup restore -n --json $how -t out src)
 			# shellcheck disable=SC2086
 			made=$(blk-backup restore --json $how -t out src)
-			[ "$(field dirs <<<"$said")" = "$(field dirs <<<"$made")" ] ||
-				fail "$how, $target:" "$said" "$made"
+			for what in files dirs others links bytes; do
+				[ "$(field $what <<<"$said")" = "$(field $what <<<"$made")" ] ||
+					fail "$how, $target, $what:" "$said" "$made"
+			done
 		done
 	done
 }
